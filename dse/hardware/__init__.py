@@ -1,0 +1,1 @@
+"""What a workload may run on: designs, spaces, technology and what they cost."""

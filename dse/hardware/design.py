@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -91,16 +91,26 @@ class Designs:
     @classmethod
     def of(cls, design: Design) -> Designs:
         """The columns of a single design."""
-        values = {field.name: getattr(design, field.name) for field in fields(Design)}
-        values["dataflow"] = DATAFLOWS.index(design.dataflow)
-        values["precision"] = FORMATS.index(design.precision)
-        values["memory"] = 0
-        columns = {name: np.array([value], dtype=_DTYPES[name]) for name, value in values.items()}
-        return cls(**columns, memories=(design.memory,))
+        return cls(
+            array_rows=np.array([design.array_rows]),
+            array_cols=np.array([design.array_cols]),
+            cores=np.array([design.cores]),
+            frequency_hz=np.array([float(design.frequency_hz)]),
+            dataflow=np.array([DATAFLOWS.index(design.dataflow)]),
+            precision=np.array([FORMATS.index(design.precision)]),
+            sram_bytes=np.array([design.sram_bytes]),
+            double_buffer=np.array([design.double_buffer]),
+            memory=np.array([0]),
+            channels=np.array([design.channels]),
+            bandwidth_bytes_per_s=np.array([float(design.bandwidth_bytes_per_s)]),
+            vector_lanes=np.array([design.vector_lanes]),
+            node_nm=np.array([float(design.node_nm)]),
+            memories=(design.memory,),
+        )
 
     def design(self, index: int) -> Design:
         """One row as a `Design`."""
-        values = {name: getattr(self, name)[index].item() for name in _DTYPES}
+        values: dict[str, Any] = {field.name: getattr(self, field.name)[index].item() for field in fields(Design)}
         values["dataflow"] = DATAFLOWS[values["dataflow"]]
         values["precision"] = FORMATS[values["precision"]]
         values["memory"] = self.memories[values["memory"]]
@@ -108,20 +118,9 @@ class Designs:
 
     def take(self, rows: slice | IntColumn | BoolColumn) -> Designs:
         """The chosen rows, in the order asked for."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in _DTYPES})
+        return replace(self, **{field.name: getattr(self, field.name)[rows] for field in fields(Design)})
 
     @property
     def macs_per_cycle(self) -> IntColumn:
         """MAC units of all cores, shape (len,)."""
         return self.array_rows * self.array_cols * self.cores
-
-
-_DTYPES: dict[str, type[np.generic]] = {
-    field.name: {
-        "frequency_hz": np.float64,
-        "bandwidth_bytes_per_s": np.float64,
-        "node_nm": np.float64,
-        "double_buffer": np.bool_,
-    }.get(field.name, np.int64)
-    for field in fields(Design)
-}

@@ -1,0 +1,1 @@
+"""The edge out: tables and figures of results."""

@@ -1,0 +1,1 @@
+"""What runs: layers lowered to the operations that the cost model knows."""

@@ -1,0 +1,75 @@
+"""The inner loop: time, energy and traffic of many designs by look-up in two tables (numba, parallel over designs)."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from dse.hardware.design import BoolColumn, FloatColumn, IntColumn
+
+OVERLAP_NONE, OVERLAP_LAYER, OVERLAP_NETWORK = 0, 1, 2
+
+
+@numba.njit(parallel=True, cache=True, error_model="numpy", nogil=True)
+def walk(
+    array: IntColumn,
+    capacity: IntColumn,
+    seconds_per_cycle: FloatColumn,
+    seconds_per_byte: FloatColumn,
+    seconds_per_vector_op: FloatColumn,
+    double_buffer: BoolColumn,
+    start: IntColumn,
+    operation: IntColumn,
+    count: FloatColumn,
+    vector_ops: FloatColumn,
+    vector_bytes: FloatColumn,
+    steps: FloatColumn,
+    cycles: FloatColumn,
+    weight_factor: FloatColumn,
+    first_load_bytes: FloatColumn,
+    weight_traffic: FloatColumn,
+    other_traffic: FloatColumn,
+    overlap: int,
+    serial_vector: bool,  # noqa: FBT001
+    dependency_latency_s: float,
+    latency_s: FloatColumn,
+    dram_bytes: FloatColumn,
+) -> None:
+    """Fill `latency_s` and `dram_bytes`, shape (designs, scenarios).
+
+    `array` and `capacity` (designs,) index the tables: `cycles`, `weight_factor` (arrays, operations), `first_load_bytes`
+    (arrays, scenarios), `weight_traffic`, `other_traffic` (capacities, operations). Rows are those of `Work`.
+    Time of a row: max(compute, memory) where loads overlap compute (double buffer), else the sum (cost_model.md section 5).
+    """
+    scenarios = len(start) - 1
+    for d in numba.prange(len(array)):
+        a, s = array[d], capacity[d]
+        overlapped = double_buffer[d] and overlap != OVERLAP_NONE
+        for scenario in range(scenarios):
+            total, compute_total, memory_total, waits, moved = 0.0, 0.0, 0.0, 0.0, 0.0
+            for row in range(start[scenario], start[scenario + 1]):
+                op = operation[row]
+                compute = 0.0
+                traffic = vector_bytes[row]
+                if op >= 0:
+                    compute = cycles[a, op] * seconds_per_cycle[d]
+                    traffic += weight_traffic[s, op] * weight_factor[a, op] + other_traffic[s, op]
+                vector = vector_ops[row] * seconds_per_vector_op[d]
+                compute = compute + vector if serial_vector else max(compute, vector)
+                memory = traffic * seconds_per_byte[d]
+                total += count[row] * (max(compute, memory) if overlapped else compute + memory)
+                compute_total += count[row] * compute
+                memory_total += count[row] * memory
+                waits += count[row] * steps[row]
+                moved += count[row] * traffic
+            if overlapped and overlap == OVERLAP_NETWORK:
+                total = max(compute_total, memory_total)
+            if overlapped:
+                total += first_load_bytes[a, scenario] * seconds_per_byte[d]
+            latency_s[d, scenario] = total + waits * dependency_latency_s
+            dram_bytes[d, scenario] = moved
+
+
+def empty_table(designs: int, scenarios: int) -> FloatColumn:
+    """An output of `walk`."""
+    return np.empty((designs, scenarios))

@@ -1,0 +1,86 @@
+"""Fronts, hypervolume, knee and a readable choice from a front.
+
+Everything here takes *losses*: positive numbers, smaller is better, shape (designs, objectives). Volumes are taken in log10 of
+the losses, so that a factor of two counts alike at both ends of a front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import moocore
+import numpy as np
+import numpy.typing as npt
+
+from dse.hardware.design import BoolColumn, FloatColumn, IntColumn
+
+
+def nondominated(losses: FloatColumn) -> BoolColumn:
+    """Which rows no other row dominates; of equal rows the first counts. Rows that are not finite never do.
+
+    >>> nondominated(np.array([[1.0, 2.0], [2.0, 1.0], [2.0, 2.0], [1.0, 2.0]])).tolist()
+    [True, True, False, False]
+    """
+    mask = np.zeros(len(losses), dtype=np.bool_)
+    finite = np.flatnonzero(np.isfinite(losses).all(axis=1))
+    if len(finite):
+        mask[finite[_is_nondominated(losses[finite])]] = True
+    return mask
+
+
+def _is_nondominated(losses: FloatColumn) -> BoolColumn:
+    if losses.shape[1] == 1:
+        best = np.zeros(len(losses), dtype=np.bool_)
+        best[np.argmin(losses[:, 0])] = True
+        return best
+    return np.asarray(moocore.is_nondominated(np.ascontiguousarray(losses)), dtype=np.bool_)
+
+
+def reference_point(losses: FloatColumn) -> FloatColumn:
+    """A reference that is a tenth of a decade worse than the worst of these rows in every objective, shape (objectives,)."""
+    return np.asarray(losses.max(axis=0) * 10**0.1, dtype=np.float64)
+
+
+def hypervolume(losses: FloatColumn, reference: npt.ArrayLike) -> float:
+    """Volume, in decades to the power of the objectives, that these rows dominate up to `reference` (log10 of all)."""
+    if not len(losses):
+        return 0.0
+    logs, corner = np.log10(losses), np.log10(np.asarray(reference, dtype=np.float64))
+    logs = logs[(logs < corner).all(axis=1)]
+    if not len(logs):
+        return 0.0
+    if logs.shape[1] == 1:
+        return float(corner[0] - logs.min())
+    return float(moocore.hypervolume(np.ascontiguousarray(logs), ref=corner))
+
+
+def knee(losses: FloatColumn) -> int:
+    """Row of the front where giving up a little of one objective stops buying much of the others.
+
+    With log losses scaled to [0, 1] over the front, it is the row farthest below the plane through the extremes, that is the
+    one with the least sum (Das, "On characterizing the knee of the Pareto curve", Structural Optimization 18, 1999).
+    """
+    return int(np.argmin(_scaled(losses).sum(axis=1)))
+
+
+def _scaled(losses: FloatColumn) -> FloatColumn:
+    logs = np.log10(losses)
+    low, span = logs.min(axis=0), np.ptp(logs, axis=0)
+    return np.asarray((logs - low) / np.where(span > 0, span, 1.0), dtype=np.float64)
+
+
+def choose(losses: FloatColumn, most: int, always: Sequence[int] = ()) -> IntColumn:
+    """At most `most` rows that stand for a front: `always`, the best of each objective, then whatever adds most volume.
+
+    Returned in the order of the first objective.
+    """
+    if len(losses) <= most:
+        return np.argsort(losses[:, 0], kind="stable")
+    points = 10 ** _scaled(losses)
+    corner = np.full(points.shape[1], 10**1.1)
+    chosen = list(dict.fromkeys([*always, *(int(row) for row in np.argmin(losses, axis=0))]))[:most]
+    while len(chosen) < most:
+        rest = [row for row in range(len(points)) if row not in chosen]
+        gains = [hypervolume(points[[*chosen, row]], corner) for row in rest]
+        chosen.append(rest[int(np.argmax(gains))])
+    return np.array(sorted(chosen, key=lambda row: losses[row, 0]))
