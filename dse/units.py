@@ -31,6 +31,10 @@ UNITS: Mapping[str, Mapping[str, float]] = {
     "price": {"USD": 1.0, "kUSD": 1e3, "MUSD": 1e6, "cent": 1e-2},
     "rate": {f"{prefix}op/s": factor for prefix, factor in _SI.items()},
     "throughput": {"1/s": 1.0, "k/s": 1e3, "M/s": 1e6},
+    "energy per byte": {"pJ/bit": 1e-12 * BITS_PER_BYTE, "pJ/B": 1e-12},
+    "defect density": {"1/cm2": 1e-2, "1/mm2": 1.0},
+    "power density": {"W/mm2": 1.0, "mW/mm2": 1e-3},
+    "node": {"nm": 1.0},
 }
 """Dimension -> unit -> factor to SI."""
 
@@ -44,7 +48,7 @@ _SHOWN = {
     "count": ("", 1e3, ("", "k", "M", "G", "T", "P")),
 }
 _SHOWN_SMALL = {"time": "s", "energy": "J", "power": "W"}
-_EXAMPLE = {
+EXAMPLES = {
     "bytes": "512 KiB",
     "bandwidth": "34 GB/s",
     "frequency": "700 MHz",
@@ -55,6 +59,10 @@ _EXAMPLE = {
     "price": "40 USD",
     "rate": "92 Top/s",
     "throughput": "100 1/s",
+    "energy per byte": "8 pJ/bit",
+    "defect density": "0.07 1/cm2",
+    "power density": "0.01 W/mm2",
+    "node": "28 nm",
 }
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*", re.ASCII)
 
@@ -76,7 +84,7 @@ def parse_quantity(text: object, dimension: str) -> float:
     >>> parse_quantity("34 GB/s", "bandwidth"), parse_quantity("28 MiB", "bytes")
     (34000000000.0, 29360128.0)
     """
-    example = _EXAMPLE[dimension]
+    example = EXAMPLES[dimension]
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
         raise UnitError(f"expected a {dimension} such as '{example}', got {text!r}")
     match = _QUANTITY.fullmatch(str(text))
@@ -94,7 +102,7 @@ def parse_quantity(text: object, dimension: str) -> float:
 
 
 def _why_not(unit: str, dimension: str) -> str:
-    example = _EXAMPLE[dimension]
+    example = EXAMPLES[dimension]
     other = next((name for name, units in UNITS.items() if unit in units), None)
     if other is not None:
         return f"{unit} is a unit of {other}, and a {dimension} is needed, such as '{example}'"
@@ -111,7 +119,7 @@ def parse_price_per(text: object, dimension: str) -> float:
     """
     price, separator, per = str(text).partition(" per ")
     if not separator:
-        example = "0.01 USD per unit" if dimension == "count" else f"0.5 USD per {_EXAMPLE[dimension].split()[1]}"
+        example = "0.01 USD per unit" if dimension == "count" else f"0.5 USD per {EXAMPLES[dimension].split()[1]}"
         raise UnitError(f"{text!r} is not a unit price; write it like '{example}'")
     amount = parse_quantity(price, "price")
     if dimension == "count":

@@ -58,13 +58,14 @@ class ArrayTable:
 
     ``cycles`` are of all repeats; ``buffer_bytes`` cross between array and on-chip buffer; ``weight_fetch_factor`` is the bytes
     of whole ``rows x cols`` weight tiles over the bytes of the weights themselves; ``native_macs`` are the array's own
-    multiplies (a wide product takes several narrow ones).
+    multiplies (a wide product takes several narrow ones); ``first_tile_bytes`` fill the array once, before the first product.
     """
 
     cycles: FloatColumn
     buffer_bytes: FloatColumn
     weight_fetch_factor: FloatColumn
     native_macs: FloatColumn
+    first_tile_bytes: FloatColumn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ def array_table(arrays: Arrays, operations: Sequence[TensorOperation]) -> ArrayT
         buffer_bytes=np.full(size, np.inf),
         weight_fetch_factor=np.ones(size),
         native_macs=np.zeros(size),
+        first_tile_bytes=np.zeros(size),
     )
     for code, dataflow in enumerate(DATAFLOWS):
         chosen = np.flatnonzero(arrays.dataflow == code)
@@ -130,6 +132,8 @@ def array_table(arrays: Arrays, operations: Sequence[TensorOperation]) -> ArrayT
         tiles = _ceil(shapes.k, rows) * rows * _ceil(shapes.n, cols) * cols
         table.weight_fetch_factor[chosen] = 1.0 if dataflow == "ideal" else tiles / (shapes.k * shapes.n)
         table.native_macs[chosen] = shapes.macs * passes
+        held = np.minimum(rows, shapes.k) * np.minimum(cols, shapes.n)
+        table.first_tile_bytes[chosen] = 0.0 if dataflow == "ideal" else held * shapes.weight_bits / BITS_PER_BYTE
     return table
 
 

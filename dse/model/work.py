@@ -107,6 +107,11 @@ class Work:
         return counts
 
     @property
+    def macs(self) -> FloatColumn:
+        """Multiply-accumulates of each scenario, shape (scenarios,)."""
+        return np.array([operation.macs for operation in self.operations], dtype=np.float64) @ self.operation_counts
+
+    @property
     def vector_ops_total(self) -> FloatColumn:
         """Vector operations of each scenario, shape (scenarios,)."""
         return np.add.reduceat(self.vector_ops * self.count, self.start[:-1])

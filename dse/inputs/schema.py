@@ -1,0 +1,129 @@
+"""The workload file as pydantic models, and the JSON Schema by which editors complete and check it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag, ValidationError, WrapValidator
+from pydantic_core.core_schema import ValidationInfo, ValidatorFunctionWrapHandler
+
+from dse.hardware.goals import MOST_OBJECTIVES, Metric
+from dse.inputs import layer_schema as models
+from dse.inputs.layer_schema import LAYER_NAME, InputShape, PrecisionText
+from dse.inputs.yaml import Listed, Strict, Time
+
+MAX_REPEATS = 10_000
+MAX_BATCH = 2**20
+NAME = r"^[a-z0-9_]+$"
+
+Batch = Annotated[int, Field(ge=1, le=MAX_BATCH)]
+
+BLOCK = "_block"
+"""Tag of a block among layer kinds; no kind begins with an underscore."""
+
+TOLERANT = {"tolerant": True}
+"""Validation context in which a layer that is wrong becomes an `UnreadableLayer`, so that the rest can be looked at."""
+
+
+class UnreadableLayer(Strict):
+    """A layer or block that is wrong in itself: its name, if it has one, and nothing else."""
+
+    name: str | None = None
+
+
+def _tag(entry: Any) -> str | None:  # noqa: ANN401 - whatever stands in the text
+    """Which model reads an entry of `layers`: its kind, or a block."""
+    if not isinstance(entry, dict):
+        return None
+    if "kind" not in entry and ("repeat" in entry or "layers" in entry):
+        return BLOCK
+    kind: object = entry.get("kind")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return None if kind is None else str(kind)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _tolerate(entry: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # noqa: ANN401
+    try:
+        return handler(entry)
+    except ValidationError:
+        if info.context != TOLERANT:
+            raise
+        name: object = entry.get("name") if isinstance(entry, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        return UnreadableLayer(name=name if isinstance(name, str) else None)
+
+
+Entry = Annotated[
+    Annotated[models.LinearText, Tag("linear")]
+    | Annotated[models.Conv2dText, Tag("conv2d")]
+    | Annotated[models.DepthwiseConv2dText, Tag("depthwise_conv2d")]
+    | Annotated[models.TransposedConv2dText, Tag("transposed_conv2d")]
+    | Annotated[models.Conv1dText, Tag("conv1d")]
+    | Annotated[models.RnnText, Tag("rnn")]
+    | Annotated[models.LstmText, Tag("lstm")]
+    | Annotated[models.GruText, Tag("gru")]
+    | Annotated[models.AttentionText, Tag("attention")]
+    | Annotated[models.EmbeddingText, Tag("embedding")]
+    | Annotated[models.InteractionText, Tag("interaction")]
+    | Annotated[models.Pool2dText, Tag("pool2d")]
+    | Annotated[models.Pool1dText, Tag("pool1d")]
+    | Annotated[models.GlobalPoolText, Tag("global_pool")]
+    | Annotated[models.NormalisationText, Tag("normalisation")]
+    | Annotated[models.ActivationText, Tag("activation")]
+    | Annotated[models.SoftmaxText, Tag("softmax")]
+    | Annotated[models.AddText, Tag("add")]
+    | Annotated[models.MultiplyText, Tag("multiply")]
+    | Annotated[models.ConcatText, Tag("concat")]
+    | Annotated[models.FlattenText, Tag("flatten")]
+    | Annotated[models.ReshapeText, Tag("reshape")]
+    | Annotated[models.SelectText, Tag("select")]
+    | Annotated[models.SliceText, Tag("slice")]
+    | Annotated["BlockText", Tag(BLOCK)],
+    Discriminator(_tag),
+    WrapValidator(_tolerate),
+]
+
+
+class BlockText(Strict):
+    """Layers that repeat. The first one reads what stands before the block, in later copies the end of the copy before."""
+
+    name: str = Field(
+        pattern=LAYER_NAME, description="copies are called name.1.layer, name.2.layer, ...; the name is the last copy's result"
+    )
+    repeat: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = Field(1, description="how many copies run, one after the other")
+    layers: Listed[Entry] = Field(min_length=1, description="layers of one copy; their names hold inside it")
+    notes: str | None = Field(None, description="free text")
+
+
+class NetworkText(Strict):
+    """A network: layers in the order in which they run."""
+
+    name: str = Field(pattern=NAME, description="lower-case letters, digits, _; scenarios are called name@b8")
+    title: str = Field("", description="one line that says what it is")
+    source: str = Field("", description="citation of the layer shapes")
+    notes: str = Field("", description="choices made where the source is silent")
+    batches: Listed[Batch] | None = Field(None, min_length=1, description="samples that run together; one scenario each")
+    weight: Annotated[float, Field(gt=0)] = Field(1.0, description="weight of each of its scenarios in sums and means")
+    latency_limit: Time | None = Field(None, description="longest time that one run of a batch may take")
+    precision: PrecisionText | None = Field(None, description="number formats where they differ from the suite's")
+    input: InputShape = Field(
+        description="shape of one sample: {channels, height, width}, {features, steps}, {features} or {tokens}"
+    )
+    layers: Listed[Entry] = Field(min_length=1, description="layers and blocks in the order in which they run")
+
+
+class WorkloadText(Strict):
+    """A suite of networks to run. Parameter and MAC counts leave out biases."""
+
+    name: str = Field(pattern=NAME, description="lower-case letters, digits, _")
+    title: str = Field("", description="one line that says what this suite is")
+    source: str = Field("", description="citation of the suite")
+    space: str | None = Field(None, description="search space to take by default: a shipped name or a path")
+    objectives: Listed[Metric] = Field((), max_length=MOST_OBJECTIVES, description="what a search judges by, by default")
+    precision: PrecisionText | None = Field(None, description="number formats of all networks (int8, int8, int32)")
+    batches: Listed[Batch] = Field((1,), min_length=1, description="batches of all networks that give none")
+    networks: Listed[NetworkText] = Field(min_length=1, description="the networks of the suite")
+
+
+def workload_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a workload file."""
+    schema = WorkloadText.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "dse workload"}

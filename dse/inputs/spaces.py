@@ -1,0 +1,242 @@
+"""Search spaces from YAML: text to `Space`, and the schema that editors complete it by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from dse.errors import Collector, InputError, Problem
+from dse.hardware.goals import METRICS, Budget, Objective, objectives_named
+from dse.hardware.space import Device, Space, UnitPrices
+from dse.inputs.axes import ParametersText, read_parameters
+from dse.inputs.overrides import TechnologyText, overridden
+from dse.inputs.shipped import find
+from dse.inputs.technology import shipped_technology
+from dse.inputs.yaml import Area, Document, Energy, Power, Price, Quantity, Strict, Time, problems_in, read_document
+from dse.units import EXAMPLES, UnitError, parse_price_per
+
+
+@dataclass(frozen=True, slots=True)
+class PricePer:
+    """Annotation of a unit price: ``0.5 USD per GB/s``; the field holds USD per SI unit."""
+
+    dimension: str
+
+    def _read(self, text: object) -> float:
+        try:
+            price = parse_price_per(text, self.dimension)
+        except UnitError as error:
+            raise ValueError(str(error)) from None
+        if price < 0:
+            raise ValueError(f"{text!r} must be zero or more")
+        return price
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        per = "unit" if self.dimension == "count" else EXAMPLES[self.dimension].split()[1]
+        return {"type": "string", "examples": [f"0.5 USD per {per}"]}
+
+
+DEFAULT_OBJECTIVES = ("latency", "price")
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class DeviceText(Strict):
+    """What all designs of the space have in common."""
+
+    compute_efficiency: Fraction = Field(default=1.0, description="share of the peak that the array reaches")
+    bandwidth_efficiency: Fraction = Field(default=1.0, description="share of the peak that the memory reaches")
+    sram_efficiency: Fraction = Field(
+        default=1.0, description="share of the buffer that acts as a scratchpad; a cache: 0.1 to 0.3"
+    )
+    dependency_latency: Annotated[float, Quantity("time", positive=False)] = Field(
+        default=0.0, description="wait of each sequential step"
+    )
+    weight_fetch: Literal["element", "array_tile"] = Field(
+        default="element", description="weights come singly or in whole array tiles"
+    )
+    weight_streams: float = Field(default=1.0, ge=1, description="how often weights stream that a perfect mapping streams once")
+    overlap: Literal["layer", "network", "none"] = Field(default="layer", description="how far loads run ahead of compute")
+    vector: Literal["overlapped", "serial"] = Field(default="overlapped", description="the vector unit beside or after the array")
+    reuse_family: Literal["output_stationary", "input_stationary", "weight_stationary"] | None = Field(
+        default=None, description="the one mapping family that the machine has; left out: the best of all"
+    )
+    first_load_exposed: bool = Field(default=True, description="the first weights load before anything runs")
+    fixed_area: Annotated[float, Quantity("area", positive=False)] | None = Field(
+        default=None, description="area of everything else"
+    )
+    static_power: Annotated[float, Quantity("power", positive=False)] | None = Field(default=None, description="power when idle")
+    volume: int | None = Field(
+        default=None, ge=1, description="chips that share the cost of design and masks; left out: no such cost"
+    )
+
+
+class UnitPricesText(Strict):
+    """Prices of the three-knob form."""
+
+    compute_unit: Annotated[float, PricePer("count")] = Field(description="such as '0.01 USD per unit'")
+    bandwidth: Annotated[float, PricePer("bandwidth")] = Field(description="such as '0.5 USD per GB/s'")
+    sram: Annotated[float, PricePer("bytes")] = Field(description="such as '2 USD per MiB'")
+    base: Annotated[float, Quantity("price", positive=False)] = Field(default=0.0, description="everything else, such as '3 USD'")
+
+
+class BudgetText(Strict):
+    """Upper limits."""
+
+    price: Price | None = None
+    area: Area | None = None
+    power: Power | None = None
+    latency: Time | None = Field(default=None, description="all scenarios once, by their weights")
+    energy: Energy | None = Field(default=None, description="all scenarios once, by their weights")
+    latency_by_scenario: dict[str, Time] | None = Field(default=None, description="limits by the scenario's name")
+
+
+class SpaceText(Strict):
+    """A search space; a known chip is a space with one design."""
+
+    name: str = Field(min_length=1, description="the name that reports give it")
+    title: str = Field(default="", description="one line on what it is")
+    source: str | tuple[str, ...] = Field(default="", description="where its values are from")
+    notes: tuple[str, ...] = Field(default=(), description="sentences that reports print with the assumptions")
+    parameters: ParametersText = Field(description="what may vary, and what is fixed")
+    device: DeviceText = DeviceText()
+    unit_prices: UnitPricesText | None = Field(default=None, description="prices of the three-knob form")
+    budget: BudgetText = BudgetText()
+    objectives: tuple[str, ...] = Field(
+        default=DEFAULT_OBJECTIVES,
+        description=f"1 to 4 of: {', '.join(METRICS)}",
+        json_schema_extra={"items": {"enum": list(METRICS)}},
+    )
+    technology: TechnologyText | None = Field(default=None, description="values in place of those that dse carries")
+
+
+def load_space(path_or_name: str | Path) -> Space:
+    """A space from a YAML file, or a shipped one by name (``edge``). Raises `InputError` with everything that is wrong.
+
+    >>> load_space("three_knobs").is_abstract
+    True
+    """
+    return space_from(read_document(find("search_spaces", path_or_name)))
+
+
+def load_design(path_or_name: str | Path) -> Space:
+    """A space that holds exactly one design, a known chip. Raises `InputError` if it holds more.
+
+    >>> load_design("tpu_v1").size
+    1
+    """
+    space = load_space(path_or_name)
+    if space.size != 1:
+        free = ", ".join(parameter.name for parameter in space.free_parameters)
+        message = f"the space {space.name!r} holds {space.size:,} designs, and one is needed"
+        raise InputError(Problem(message, remedy=f"give each of these one value (--set): {free}"))
+    return space
+
+
+def space_from(document: Document) -> Space:
+    """The space of a document that was read. Raises `InputError` with everything that is wrong with it."""
+    text, problems, _ = problems_in(document, SpaceText)
+    technology = shipped_technology()
+    if text is not None:
+        technology = overridden(technology, text.technology, document, problems)
+    parameters = read_parameters(document, {*technology.memories, *_own_memories(document)}, problems)
+    objectives = _objectives(document, problems)
+    problems += _mismatched_prices(document)
+    Collector(problems).raise_any()
+    assert text is not None
+    return Space(
+        name=text.name,
+        title=text.title,
+        source=text.source if isinstance(text.source, str) else "; ".join(text.source),
+        notes=text.notes,
+        parameters=parameters,
+        technology=technology,
+        device=_device(text),
+        budget=_budget(text.budget),
+        objectives=objectives,
+    )
+
+
+def _own_memories(document: Document) -> list[str]:
+    """Memories that the file itself names, whether or not they are right."""
+    written = document.value(("technology", "memories"))
+    return [*written] if isinstance(written, dict) else []
+
+
+def _objectives(document: Document, problems: list[Problem]) -> tuple[Objective, ...]:
+    written = document.value(("objectives",))
+    if not isinstance(written, list) or not all(isinstance(name, str) for name in written):
+        return objectives_named(DEFAULT_OBJECTIVES)
+    try:
+        return objectives_named([str(name) for name in written])
+    except InputError as failure:
+        place = document.place(("objectives",))
+        problems += [Problem(problem.message, place, problem.remedy) for problem in failure.problems]
+        return ()
+
+
+def _mismatched_prices(document: Document) -> list[Problem]:
+    """Unit prices and compute_units need each other."""
+    abstract = document.value(("parameters", "compute_units")) is not None
+    priced = document.value(("unit_prices",)) is not None
+    if abstract and not priced:
+        remedy = "for instance unit_prices: {compute_unit: 0.01 USD per unit, bandwidth: 0.5 USD per GB/s, sram: 2 USD per MiB}"
+        return [
+            Problem("a space with compute_units needs 'unit_prices'", document.key_place(("parameters", "compute_units")), remedy)
+        ]
+    if priced and not abstract:
+        message = "unit_prices go with compute_units (the three-knob form); a chip is priced by its silicon"
+        return [Problem(message, document.key_place(("unit_prices",)))]
+    return []
+
+
+def _device(text: SpaceText) -> Device:
+    device, prices = text.device, text.unit_prices
+    return Device(
+        compute_efficiency=device.compute_efficiency,
+        bandwidth_efficiency=device.bandwidth_efficiency,
+        sram_efficiency=device.sram_efficiency,
+        dependency_latency_s=device.dependency_latency,
+        weight_fetch=device.weight_fetch,
+        weight_streams=device.weight_streams,
+        overlap=device.overlap,
+        vector=device.vector,
+        reuse_family=device.reuse_family,
+        first_load_exposed=device.first_load_exposed,
+        fixed_area_mm2=device.fixed_area,
+        static_power_w=device.static_power,
+        volume=device.volume,
+        unit_prices=None
+        if prices is None
+        else UnitPrices(
+            compute_unit_usd=prices.compute_unit,
+            bandwidth_usd_per_byte_per_s=prices.bandwidth,
+            sram_usd_per_byte=prices.sram,
+            base_usd=prices.base,
+        ),
+    )
+
+
+def _budget(text: BudgetText) -> Budget:
+    return Budget(
+        price_usd=text.price,
+        area_mm2=text.area,
+        power_w=text.power,
+        latency_s=text.latency,
+        energy_j=text.energy,
+        scenario_latency_s=text.latency_by_scenario or {},
+    )
+
+
+def space_schema() -> dict[str, Any]:
+    """The JSON schema of a space file, for editors."""
+    schema = SpaceText.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "dse search space"}

@@ -1,0 +1,254 @@
+"""One design in detail: every layer's time, traffic and energy, what binds it, and the totals that follow.
+
+A second implementation of what the kernel does for many designs, written layer by layer in the order of execution; tests hold
+the two against each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dse.errors import InputError, Problem
+from dse.hardware.cost import Costs, component_costs
+from dse.hardware.design import Design, Designs
+from dse.hardware.space import Device, Space
+from dse.model.evaluate import OVERLAP, distinct_arrays, live_bytes, seconds_per_vector_op, weight_factor
+from dse.model.kernel import OVERLAP_NETWORK, OVERLAP_NONE
+from dse.model.mapping import array_table
+from dse.model.reuse import traffic_table
+from dse.model.work import Task, scenario_tasks
+from dse.units import OPS_PER_MAC
+from dse.workload.workload import Scenario, Workload
+
+RIDGE_TOLERANCE = 0.02
+"""Compute and memory time within 2% of each other: the layer sits at the ridge (cost_model.md section 5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One design on one workload.
+
+    `layers`: one row a layer and scenario, in order of execution; `scenarios`: one row a scenario. Columns carry their unit.
+    Totals are sums over scenarios by weight; throughput is the weighted geometric mean of batch / latency.
+    """
+
+    workload: Workload
+    space: Space
+    design: Design
+    layers: pd.DataFrame
+    scenarios: pd.DataFrame
+    latency_s: float
+    throughput_per_s: float
+    energy_j: float
+    dram_bytes: float
+    price_usd: float
+    area_mm2: float
+    power_w: float
+    costs: Costs
+
+
+def evaluate(workload: Workload, space: Space) -> Result:
+    """Evaluate a space of one design (a known chip: `dse.load_design`) layer by layer.
+
+    Raises `InputError` for a space of several designs, naming the parameters to fix.
+    """
+    if space.size != 1:
+        free = ", ".join(parameter.name for parameter in space.free_parameters)
+        message = f"the space '{space.name}' has {space.size:,} designs, and one is evaluated"
+        raise InputError(Problem(message, remedy=f"fix each of: {free} (--set {space.free_parameters[0].name}=VALUE)"))
+    return breakdown(workload, space, space.designs(np.zeros((1, len(space.parameters)), dtype=np.int64)))
+
+
+def breakdown(workload: Workload, space: Space, designs: Designs) -> Result:
+    """Evaluate the only row of `designs` layer by layer."""
+    costs = component_costs(designs, space)
+    machine = _Machine.of(designs, space.device, costs)
+    layers: list[dict[str, object]] = []
+    scenarios: list[dict[str, object]] = []
+    for scenario in workload.scenarios:
+        rows = _layers(scenario, machine)
+        layers += rows
+        scenarios.append(_scenario(scenario, rows, machine))
+    table, summary = pd.DataFrame(layers), pd.DataFrame(scenarios)
+    weight = summary["weight"].to_numpy()
+    return Result(
+        workload=workload,
+        space=space,
+        design=designs.design(0),
+        layers=table,
+        scenarios=summary,
+        latency_s=float(weight @ summary["latency_s"].to_numpy()),
+        throughput_per_s=float(np.exp(weight @ np.log(summary["throughput_per_s"].to_numpy()) / weight.sum())),
+        energy_j=float(weight @ summary["energy_j"].to_numpy()),
+        dram_bytes=float(weight @ summary["dram_bytes"].to_numpy()),
+        price_usd=float(costs.price_usd[0]),
+        area_mm2=float(costs.area_mm2[0]),
+        power_w=float(costs.peak_power_w[0]),
+        costs=costs,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Machine:
+    """What the layers of one design are scored with."""
+
+    designs: Designs
+    device: Device
+    seconds_per_cycle: float
+    seconds_per_byte: float
+    seconds_per_vector_op: float
+    live_bytes: int
+    overlapped: bool
+    mac_j: float
+    vector_j: float
+    sram_j_per_byte: float
+    dram_j_per_byte: float
+    static_w: float
+
+    @classmethod
+    def of(cls, designs: Designs, device: Device, costs: Costs) -> _Machine:
+        return cls(
+            designs=designs,
+            device=device,
+            seconds_per_cycle=1.0 / float(designs.frequency_hz[0] * device.compute_efficiency),
+            seconds_per_byte=1.0 / float(designs.bandwidth_bytes_per_s[0] * device.bandwidth_efficiency),
+            seconds_per_vector_op=float(seconds_per_vector_op(designs)[0]),
+            live_bytes=int(live_bytes(designs.sram_bytes, designs.double_buffer, device)[0]),
+            overlapped=bool(designs.double_buffer[0]) and OVERLAP[device.overlap] != OVERLAP_NONE,
+            mac_j=float(costs.mac_energy_j[0]),
+            vector_j=float(costs.vector_energy_j_per_op[0]),
+            sram_j_per_byte=float(costs.sram_energy_j_per_byte[0]),
+            dram_j_per_byte=float(costs.dram_energy_j_per_byte[0]),
+            static_w=float(costs.static_power_w[0]),
+        )
+
+    @property
+    def peak_ops_per_s(self) -> float:
+        return OPS_PER_MAC * float(self.designs.macs_per_cycle[0]) / self.seconds_per_cycle
+
+
+def _layers(scenario: Scenario, machine: _Machine) -> list[dict[str, object]]:
+    tasks = scenario_tasks(scenario)
+    operations = [task.operation for task in tasks if task.operation is not None]
+    arrays, _ = distinct_arrays(machine.designs)
+    table = array_table(arrays, operations)
+    traffic = traffic_table(operations, np.array([machine.live_bytes]), family=machine.device.reuse_family)
+    factor = weight_factor(table, machine.device)
+    rows: list[dict[str, object]] = []
+    column = 0
+    for task in tasks:
+        if task.operation is None:
+            rows.append(_row(scenario, task, machine))
+            continue
+        rows.append(
+            _row(
+                scenario,
+                task,
+                machine,
+                cycles=float(table.cycles[0, column]),
+                native_macs=float(table.native_macs[0, column]),
+                buffer_bytes=float(table.buffer_bytes[0, column]),
+                weight_bytes=float(traffic.weight_bytes[0, column] * factor[0, column]),
+                other_bytes=float(traffic.other_bytes[0, column]),
+                first_tile_bytes=float(table.first_tile_bytes[0, column]),
+            )
+        )
+        column += 1
+    return rows
+
+
+def _row(
+    scenario: Scenario,
+    task: Task,
+    machine: _Machine,
+    *,
+    cycles: float = 0.0,
+    native_macs: float = 0.0,
+    buffer_bytes: float = 0.0,
+    weight_bytes: float = 0.0,
+    other_bytes: float = 0.0,
+    first_tile_bytes: float = 0.0,
+) -> dict[str, object]:
+    array_s = cycles * machine.seconds_per_cycle
+    vector_s = task.vector_ops * machine.seconds_per_vector_op
+    compute_s = array_s + vector_s if machine.device.vector == "serial" else max(array_s, vector_s)
+    dram_bytes = weight_bytes + other_bytes + task.vector_bytes
+    memory_s = dram_bytes * machine.seconds_per_byte
+    waiting_s = task.sequential_steps * machine.device.dependency_latency_s
+    time_s = (max(compute_s, memory_s) if machine.overlapped else compute_s + memory_s) + waiting_s
+    macs = task.operation.macs if task.operation is not None else 0
+    ops = OPS_PER_MAC * macs + task.vector_ops
+    intensity = ops / dram_bytes if dram_bytes else np.inf
+    peak = machine.peak_ops_per_s
+    return {
+        "scenario": scenario.name,
+        "layer": task.name,
+        "kind": task.kind,
+        "macs": macs,
+        "vector_ops": task.vector_ops,
+        "compute_s": array_s,
+        "vector_s": vector_s,
+        "memory_s": memory_s,
+        "waiting_s": waiting_s,
+        "time_s": time_s,
+        "bound": _bound(array_s, vector_s, memory_s, waiting_s),
+        "utilisation_fraction": OPS_PER_MAC * macs / (time_s * peak) if 0 < time_s < np.inf else 0.0,
+        "array_fraction": OPS_PER_MAC * macs / (array_s * peak) if array_s else 0.0,
+        "dram_bytes": dram_bytes,
+        "weight_dram_bytes": weight_bytes,
+        "buffer_bytes": buffer_bytes + dram_bytes,
+        "intensity_ops_per_byte": intensity,
+        "attainable_ops_per_s": min(peak, intensity / machine.seconds_per_byte),
+        "achieved_ops_per_s": ops / time_s if time_s else 0.0,
+        "energy_j": native_macs * machine.mac_j
+        + task.vector_ops * machine.vector_j
+        + (buffer_bytes + dram_bytes) * machine.sram_j_per_byte
+        + dram_bytes * machine.dram_j_per_byte
+        + time_s * machine.static_w,
+        "first_tile_bytes": first_tile_bytes,
+    }
+
+
+def _bound(array_s: float, vector_s: float, memory_s: float, waiting_s: float) -> str:
+    """What takes longest; ``ridge`` where memory and compute are within 2%; ``none`` for work that costs nothing."""
+    parts = {"compute": array_s, "vector": vector_s, "memory": memory_s, "dependency": waiting_s}
+    longest = max(parts, key=lambda part: parts[part])
+    if parts[longest] == 0:
+        return "none"
+    if longest in ("compute", "memory") and min(array_s, memory_s) >= (1 - RIDGE_TOLERANCE) * parts[longest]:
+        return "ridge"
+    return longest
+
+
+def _scenario(scenario: Scenario, rows: list[dict[str, object]], machine: _Machine) -> dict[str, object]:
+    table = pd.DataFrame(rows)
+    latency = float(table["time_s"].sum())
+    if machine.overlapped and OVERLAP[machine.device.overlap] == OVERLAP_NETWORK:
+        vector, array = table["vector_s"], table["compute_s"]
+        compute = array + vector if machine.device.vector == "serial" else np.maximum(array, vector)
+        latency = max(float(compute.sum()), float(table["memory_s"].sum())) + float(table["waiting_s"].sum())
+    exposed = 0.0
+    first = table["first_tile_bytes"].to_numpy()
+    if machine.overlapped and machine.device.first_load_exposed and table["macs"].any():
+        exposed = float(first[np.argmax(table["macs"].to_numpy() > 0)]) * machine.seconds_per_byte
+        latency += exposed
+    by_bound = table.groupby("bound")["time_s"].sum()
+    ops = float(OPS_PER_MAC * table["macs"].sum())
+    extra_s = latency - float(table["time_s"].sum()) if np.isfinite(latency) else 0.0
+    return {
+        "scenario": scenario.name,
+        "batch": scenario.batch,
+        "weight": scenario.weight,
+        "latency_s": latency,
+        "throughput_per_s": scenario.batch / latency,
+        "utilisation_fraction": ops / (latency * machine.peak_ops_per_s),
+        "bound": str(by_bound.idxmax()) if np.isfinite(latency) else "buffer",
+        "bound_fraction": float(by_bound.max() / by_bound.sum()) if np.isfinite(latency) else 1.0,
+        "dram_bytes": float(table["dram_bytes"].sum()),
+        "energy_j": float(table["energy_j"].sum()) + extra_s * machine.static_w,
+        "first_load_s": exposed,
+        "latency_limit_s": scenario.latency_limit_s,
+    }

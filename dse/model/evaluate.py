@@ -1,0 +1,223 @@
+"""Metrics of many designs: two tables by factor, then one look-up per design and row (cost_model.md sections 5 and 6).
+
+Time is separable: cycles depend on the array alone, traffic on the capacity alone. So cycles are tabled once per distinct array
+and traffic once per distinct capacity, and the kernel combines them for every design.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dse.hardware.cost import Costs, component_costs
+from dse.hardware.design import BoolColumn, Designs, FloatColumn, IntColumn
+from dse.hardware.space import Device, Space
+from dse.model import kernel
+from dse.model.mapping import Arrays, ArrayTable, array_table
+from dse.model.reuse import TrafficTable, traffic_table
+from dse.model.work import NO_OPERATION, Work
+
+CHUNK_CELLS = 20_000_000
+"""Most cells (designs x scenarios, or arrays x operations) that one pass over the tables may hold: bounds memory."""
+
+OVERLAP = {"none": kernel.OVERLAP_NONE, "layer": kernel.OVERLAP_LAYER, "network": kernel.OVERLAP_NETWORK}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What designs achieve on a workload. Matrices have shape (designs, scenarios), totals (designs,).
+
+    A design on which some operation has no mapping (its buffer is below the first step of the reuse curve) has infinite latency.
+    """
+
+    work: Work
+    latency_s: FloatColumn
+    energy_j: FloatColumn
+    dram_bytes: FloatColumn
+    costs: Costs
+
+    def __len__(self) -> int:
+        return len(self.latency_s)
+
+    @property
+    def total_latency_s(self) -> FloatColumn:
+        """Weighted sum of the scenarios' latencies: the time to run each of them once."""
+        return self.latency_s @ self.work.weight
+
+    @property
+    def total_energy_j(self) -> FloatColumn:
+        """Weighted sum of the scenarios' energies."""
+        return self.energy_j @ self.work.weight
+
+    @property
+    def total_dram_bytes(self) -> FloatColumn:
+        """Weighted sum of the scenarios' off-chip bytes."""
+        return self.dram_bytes @ self.work.weight
+
+    @property
+    def throughput_per_s(self) -> FloatColumn:
+        """Weighted geometric mean over scenarios of inferences per second (batch / latency)."""
+        share = self.work.weight / self.work.weight.sum()
+        return np.exp((np.log(self.work.batch) - np.log(self.latency_s)) @ share)
+
+    def metric(self, name: str) -> FloatColumn:
+        """One figure of merit per design by its objective's name, in SI."""
+        match name:
+            case "latency":
+                return self.total_latency_s
+            case "throughput":
+                return self.throughput_per_s
+            case "energy":
+                return self.total_energy_j
+            case "dram_bytes":
+                return self.total_dram_bytes
+            case "price":
+                return self.costs.price_usd
+            case "area":
+                return self.costs.area_mm2
+            case "power":
+                return self.costs.peak_power_w
+            case _:
+                raise KeyError(name)
+
+
+def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
+    """Metrics of every design; the work of a call grows with distinct arrays and capacities, then with designs x rows."""
+    costs = component_costs(designs, space)
+    size = (len(designs), len(work.scenarios))
+    latency, dram, buffer, macs = (np.empty(size) for _ in range(4))
+    rows_per_pass = max(1, CHUNK_CELLS // max(len(work.scenarios), 1))
+    for begin in range(0, len(designs), rows_per_pass):
+        rows = slice(begin, begin + rows_per_pass)
+        _pass(work, designs.take(rows), space.device, latency[rows], dram[rows], buffer[rows], macs[rows])
+    energy = (
+        macs * costs.mac_energy_j[:, None]
+        + work.vector_ops_total * costs.vector_energy_j_per_op[:, None]
+        + (buffer + dram) * costs.sram_energy_j_per_byte[:, None]
+        + dram * costs.dram_energy_j_per_byte[:, None]
+        + latency * costs.static_power_w[:, None]
+    )
+    return Metrics(work=work, latency_s=latency, energy_j=energy, dram_bytes=dram, costs=costs)
+
+
+def _pass(
+    work: Work,
+    designs: Designs,
+    device: Device,
+    latency_s: FloatColumn,
+    dram_bytes: FloatColumn,
+    buffer_bytes: FloatColumn,
+    native_macs: FloatColumn,
+) -> None:
+    """Fill the outputs, views of shape (designs, scenarios), for one chunk of designs."""
+    arrays, array_of = distinct_arrays(designs)
+    capacities, capacity_of = distinct_capacities(designs, device)
+    traffic = traffic_table(work.operations, capacities, family=device.reuse_family)
+    per_pass = max(1, CHUNK_CELLS // max(len(work.operations), 1))
+    for begin in range(0, len(arrays), per_pass):
+        table = array_table(_rows(arrays, slice(begin, begin + per_pass)), work.operations)
+        chosen = (array_of >= begin) & (array_of < begin + per_pass)
+        part = slice(None) if chosen.all() else np.flatnonzero(chosen)
+        _look_up(
+            work, designs.take(part), device, array_of[part] - begin, capacity_of[part], table, traffic,
+            (latency_s, dram_bytes, buffer_bytes, native_macs), part,
+        )  # fmt: skip
+
+
+def _look_up(
+    work: Work,
+    designs: Designs,
+    device: Device,
+    array_of: IntColumn,
+    capacity_of: IntColumn,
+    table: ArrayTable,
+    traffic: TrafficTable,
+    outputs: tuple[FloatColumn, FloatColumn, FloatColumn, FloatColumn],
+    part: slice | IntColumn,
+) -> None:
+    latency_s, dram_bytes, buffer_bytes, native_macs = outputs
+    latency = kernel.empty_table(len(designs), len(work.scenarios))
+    dram = kernel.empty_table(len(designs), len(work.scenarios))
+    kernel.walk(
+        array_of,
+        capacity_of,
+        1.0 / (designs.frequency_hz * device.compute_efficiency),
+        1.0 / (designs.bandwidth_bytes_per_s * device.bandwidth_efficiency),
+        seconds_per_vector_op(designs),
+        designs.double_buffer,
+        work.start,
+        work.operation,
+        work.count,
+        work.vector_ops,
+        work.vector_bytes,
+        work.steps,
+        table.cycles,
+        weight_factor(table, device),
+        first_load_bytes(table, work, device),
+        traffic.weight_bytes,
+        traffic.other_bytes,
+        OVERLAP[device.overlap],
+        device.vector == "serial",
+        device.dependency_latency_s,
+        latency,
+        dram,
+    )
+    latency_s[part], dram_bytes[part] = latency, dram
+    counts = work.operation_counts
+    buffer_bytes[part] = (table.buffer_bytes @ counts)[array_of]
+    native_macs[part] = (table.native_macs @ counts)[array_of]
+
+
+def distinct_arrays(designs: Designs) -> tuple[Arrays, IntColumn]:
+    """The distinct arrays among designs, and which of them each design has, shape (designs,)."""
+    columns = (designs.array_rows, designs.array_cols, designs.cores, designs.dataflow, designs.precision)
+    key = np.zeros(len(designs), dtype=np.int64)
+    for column in columns:
+        _, codes = np.unique(column, return_inverse=True)
+        _, key = np.unique(key * (int(codes.max(initial=0)) + 1) + codes, return_inverse=True)
+    _, first = np.unique(key, return_index=True)
+    rows, cols, cores, dataflow, precision = (column[first] for column in columns)
+    return Arrays(rows=rows, cols=cols, cores=cores, dataflow=dataflow, precision=precision), key
+
+
+def _rows(arrays: Arrays, rows: slice) -> Arrays:
+    return Arrays(
+        rows=arrays.rows[rows],
+        cols=arrays.cols[rows],
+        cores=arrays.cores[rows],
+        dataflow=arrays.dataflow[rows],
+        precision=arrays.precision[rows],
+    )
+
+
+def live_bytes(sram_bytes: IntColumn, double_buffer: BoolColumn, device: Device) -> IntColumn:
+    """Bytes that hold live tiles: a cache acts like a part of a scratchpad, and a double buffer holds half at a time."""
+    return np.floor(sram_bytes * device.sram_efficiency * np.where(double_buffer, 0.5, 1.0)).astype(np.int64)
+
+
+def distinct_capacities(designs: Designs, device: Device) -> tuple[IntColumn, IntColumn]:
+    """The distinct live capacities in bytes, ascending, and which of them each design has, shape (designs,)."""
+    return np.unique(live_bytes(designs.sram_bytes, designs.double_buffer, device), return_inverse=True)
+
+
+def seconds_per_vector_op(designs: Designs) -> FloatColumn:
+    """1 / (lanes · f); a design without lanes does not limit vector work (the three-knob form)."""
+    rate = designs.vector_lanes * designs.frequency_hz
+    return np.where(rate > 0, 1.0 / np.where(rate > 0, rate, 1.0), 0.0)
+
+
+def weight_factor(table: ArrayTable, device: Device) -> FloatColumn:
+    """Weight bytes moved over those of the reuse curve: whole tiles where the device fetches those, times its streams."""
+    factor = table.weight_fetch_factor if device.weight_fetch == "array_tile" else np.ones_like(table.weight_fetch_factor)
+    return factor * device.weight_streams
+
+
+def first_load_bytes(table: ArrayTable, work: Work, device: Device) -> FloatColumn:
+    """The first stationary tile of each scenario, which nothing hides, shape (arrays, scenarios)."""
+    exposed = np.zeros((len(table.cycles), len(work.scenarios)))
+    if device.first_load_exposed:
+        for scenario, operation in enumerate(work.first_operation.tolist()):
+            if operation != NO_OPERATION:
+                exposed[:, scenario] = table.first_tile_bytes[:, operation]
+    return exposed

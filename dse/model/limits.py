@@ -1,0 +1,72 @@
+"""Budgets as constraints: how far each design is over each limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dse.errors import Violation
+from dse.hardware.design import BoolColumn, FloatColumn
+from dse.hardware.space import Space
+from dse.model.evaluate import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One limit over many designs: at most `limit` (SI) of `quantity`, which is `values`, shape (designs,)."""
+
+    quantity: str
+    scenario: str | None
+    limit: float
+    values: FloatColumn
+
+    @property
+    def name(self) -> str:
+        """``latency:deep_speech_2@b4`` where a scenario is meant, else the quantity."""
+        return self.quantity if self.scenario is None else f"{self.quantity}:{self.scenario}"
+
+    @property
+    def excess(self) -> FloatColumn:
+        """Value / limit - 1: at most 0 where the limit holds; infinite where there is no value."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            excess = np.where(
+                self.values <= self.limit, np.minimum(self.values / self.limit - 1.0, 0.0), self.values / self.limit - 1.0
+            )
+        return np.where(np.isnan(excess), np.where(self.values <= self.limit, 0.0, np.inf), excess)
+
+
+def limits(metrics: Metrics, space: Space) -> tuple[Limit, ...]:
+    """Every limit that applies: the budget's, each scenario's latency, and that weights and tensors fit the DRAM."""
+    work, budget, found = metrics.work, space.budget, list[Limit]()
+    for quantity in ("price", "area", "power", "latency", "energy"):
+        bound = budget.limit(quantity)
+        if bound is not None:
+            found.append(Limit(quantity=quantity, scenario=None, limit=bound, values=metrics.metric(quantity)))
+    for index, scenario in enumerate(work.scenarios):
+        bounds = [bound for bound in (scenario.latency_limit_s, budget.scenario_limit(scenario.name)) if bound is not None]
+        if bounds:
+            found.append(Limit(quantity="latency", scenario=scenario.name, limit=min(bounds), values=metrics.latency_s[:, index]))
+    capacity = metrics.costs.dram_capacity_bytes
+    needed = float(work.dram_bytes_needed.max())
+    found.append(Limit(quantity="dram_needed_over_installed", scenario=None, limit=1.0, values=needed / capacity))
+    unmapped = np.where(np.isfinite(metrics.latency_s).all(axis=1), 0.0, np.inf)
+    found.append(Limit(quantity="operations_without_mapping", scenario=None, limit=0.0, values=unmapped))
+    return tuple(found)
+
+
+def feasible(found: tuple[Limit, ...]) -> BoolColumn:
+    """Which designs keep every limit."""
+    return np.logical_and.reduce([limit.values <= limit.limit for limit in found])
+
+
+def nearest(found: tuple[Limit, ...]) -> int:
+    """The design whose worst excess is least: the one to show when nothing is feasible."""
+    return int(np.argmin(np.max([limit.excess for limit in found], axis=0)))
+
+
+def violations(found: tuple[Limit, ...], design: int) -> tuple[Violation, ...]:
+    """What one design breaks, worst first."""
+    broken = [limit for limit in found if limit.values[design] > limit.limit]
+    broken.sort(key=lambda limit: -limit.excess[design])
+    return tuple(Violation(limit.quantity, float(limit.values[design]), limit.limit, limit.scenario) for limit in broken)

@@ -1,0 +1,267 @@
+"""The reuse curve: least off-chip traffic of a tensor operation against on-chip capacity.
+
+Q(S) is the least number of bytes that any mapping of the families in `dse.model.candidates` moves between DRAM and an on-chip
+buffer of S bytes. It depends on the operation alone: every design is a look-up. The idea of one curve for all designs is that
+of Huang et al., "Mind the Gap: Attainable Data Movement and Operational Intensity Bounds for Tensor Algorithms" (ISCA 2024);
+for a matrix product Q(S) >= 2·M·N·K/sqrt(S) - 2·S in elements (Smith et al., "A tight I/O lower bound for matrix
+multiplication", arXiv:1702.02017), which the curve approaches.
+
+Arithmetic is in bits and exact; capacities and traffic are rounded up to bytes at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from dse.errors import InputError
+from dse.model.candidates import FAMILIES, PLANS, Candidates, Family, candidates
+from dse.model.folding import fold
+from dse.model.pinning import Pinning, pinning_choice
+from dse.model.windows import Ints
+from dse.model.witness import Mapping
+from dse.units import BITS_PER_BYTE
+from dse.workload.operations import TensorOperation
+
+__all__ = ["Family", "Mapping", "ReuseCurve", "TrafficTable", "reuse_curve", "traffic_table"]
+
+Floats = npt.NDArray[np.float64]
+Widths = float | tuple[float, float, float, float]
+
+_LARGEST_BITS = 2**62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReuseCurve:
+    """Least traffic against capacity, all groups and repeats of `operation`.
+
+    The columns, shape (steps,), have capacities strictly ascending and traffic strictly descending to `compulsory_bytes`.
+    Without repeats the curve is a staircase that falls at each of the capacities. With repeats, every element of a weight that
+    stays on chip for all repeats lowers the traffic, so the curve falls along straight lines; the columns are then its corners,
+    and `at` is exact between them too.
+    """
+
+    operation: TensorOperation
+    capacity_bytes: Ints
+    traffic_bytes: Ints
+    weight_traffic_bytes: Ints
+    compulsory_bytes: int
+    _mappings: Candidates = field(repr=False)
+    _pinning: Pinning | None = field(repr=False)
+
+    @property
+    def other_traffic_bytes(self) -> Ints:
+        """Traffic of inputs and outputs, shape (steps,)."""
+        return self.traffic_bytes - self.weight_traffic_bytes
+
+    @overload
+    def at(self, capacity_bytes: float) -> float: ...
+    @overload
+    def at(self, capacity_bytes: npt.NDArray[np.int64] | Floats) -> Floats: ...
+    def at(self, capacity_bytes: float | npt.NDArray[np.int64] | Floats) -> float | Floats:
+        """Least traffic in bytes with `capacity_bytes` on chip (a number or an array); inf below the first step."""
+        return _like(self._look_up(capacity_bytes)[0], capacity_bytes)
+
+    @overload
+    def weight_at(self, capacity_bytes: float) -> float: ...
+    @overload
+    def weight_at(self, capacity_bytes: npt.NDArray[np.int64] | Floats) -> Floats: ...
+    def weight_at(self, capacity_bytes: float | npt.NDArray[np.int64] | Floats) -> float | Floats:
+        """The weights' part of `at`, in bytes."""
+        return _like(self._look_up(capacity_bytes)[1], capacity_bytes)
+
+    def mapping_at(self, capacity_bytes: float) -> Mapping:
+        """The mapping that moves `at(capacity_bytes)` bytes.
+
+        Raises `InputError` below the first step, where no mapping fits.
+        """
+        if not capacity_bytes >= self.capacity_bytes[0]:
+            raise InputError(
+                f"no mapping fits in {capacity_bytes:g} B on chip: this operation needs at least {self.capacity_bytes[0]} B"
+            )
+        if self._pinning is None:
+            index = int(np.searchsorted(self.capacity_bytes, capacity_bytes, side="right")) - 1
+            return _mapping(self.operation, self._mappings, index, 0, 0)
+        choice = self._pinning.choose(_whole_bits(np.array([capacity_bytes])))
+        return _mapping(self.operation, self._mappings, int(choice.index[0]), int(choice.pinned[0]), self._pinning.weight_bits)
+
+    def _look_up(self, capacity_bytes: npt.ArrayLike) -> tuple[Floats, Floats]:
+        capacity = np.atleast_1d(np.asarray(capacity_bytes, dtype=np.float64))
+        if np.isnan(capacity).any():
+            raise InputError("a capacity is not a number")
+        if self._pinning is None:
+            index = np.searchsorted(self.capacity_bytes, capacity, side="right") - 1
+            fits = index >= 0
+            return np.where(fits, self.traffic_bytes[index], np.inf), np.where(fits, self.weight_traffic_bytes[index], np.inf)
+        choice = self._pinning.choose(_whole_bits(capacity))
+        return np.where(choice.fits, _bytes(choice.moved), np.inf), np.where(choice.fits, _bytes(choice.weight_moved), np.inf)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficTable:
+    """Least traffic of many operations at many capacities, shape (capacities, operations), inf where nothing fits."""
+
+    weight_bytes: Floats
+    other_bytes: Floats
+
+
+def reuse_curve(
+    operation: TensorOperation,
+    bytes_per_element: Widths | None = None,
+    *,
+    family: Family | None = None,
+) -> ReuseCurve:
+    """Least off-chip traffic of `operation` against on-chip capacity.
+
+    `bytes_per_element` is one width for all, or (input, weight, output, accumulator); by default the operation's own. Half a
+    byte is four bits. `family` restricts the mappings to one family, for a machine whose mapping is fixed.
+
+    Raises `InputError` for a width that is not a whole number of bits, an unknown family, or an operation too large to count.
+
+    >>> from dse.workload.operations import Gemm
+    >>> curve = reuse_curve(Gemm(m=512, n=512, k=512), bytes_per_element=1)
+    >>> curve.at(2), curve.at(262_144), curve.compulsory_bytes
+    (inf, 1048576.0, 786432)
+    """
+    if family is not None and family not in FAMILIES:
+        raise InputError(f"unknown family {family!r}; choose one of {', '.join(FAMILIES)}")
+    return _curve(operation if bytes_per_element is None else _with_widths(operation, bytes_per_element), family)
+
+
+def traffic_table(
+    operations: Sequence[TensorOperation], capacities_bytes: npt.ArrayLike, *, family: Family | None = None
+) -> TrafficTable:
+    """Least traffic of each operation at each capacity; a curve is computed once for equal operations.
+
+    `family` as for `reuse_curve`.
+    """
+    capacities = np.asarray(capacities_bytes, dtype=np.float64)
+    shape = (len(capacities), len(operations))
+    weight, other = np.empty(shape), np.empty(shape)
+    columns: dict[TensorOperation, list[int]] = {}
+    for column, operation in enumerate(operations):
+        columns.setdefault(_neutral(operation), []).append(column)
+    for operation, where in columns.items():
+        total, weights = reuse_curve(operation, family=family)._look_up(capacities)  # noqa: SLF001
+        others = np.subtract(total, weights, out=np.full_like(total, np.inf), where=np.isfinite(total))
+        weight[:, where], other[:, where] = weights[:, None], others[:, None]
+    return TrafficTable(weight_bytes=weight, other_bytes=other)
+
+
+def _with_widths(operation: TensorOperation, bytes_per_element: Widths) -> TensorOperation:
+    widths = bytes_per_element if isinstance(bytes_per_element, tuple) else (bytes_per_element,) * 4
+    bits = [width * BITS_PER_BYTE for width in widths]
+    if len(bits) != 4 or any(not (width > 0 and width == int(width)) for width in bits):
+        raise InputError(
+            f"{bytes_per_element!r} bytes per element: give one width, or (input, weight, output, accumulator), in whole bits"
+        )
+    input_bits, weight_bits, output_bits, sum_bits = (int(width) for width in bits)
+    return operation.with_bits(input=input_bits, weight=weight_bits, output=output_bits, accumulator=sum_bits)
+
+
+def _neutral(operation: TensorOperation) -> TensorOperation:
+    """The same arithmetic without the operands' roles, which no traffic depends on."""
+    return replace(operation, input_role="activation", weight_role="weight")
+
+
+@lru_cache(maxsize=8192)
+def _curve(operation: TensorOperation, family: Family | None) -> ReuseCurve:
+    neutral = _neutral(operation)
+    if neutral != operation:
+        return replace(_curve(neutral, family), operation=operation)
+    widest = operation.input_bits + operation.weight_bits + 2 * operation.accumulator_bits + operation.output_bits
+    if operation.macs * widest >= _LARGEST_BITS:
+        raise InputError(f"{operation.macs:.3g} multiply-accumulates in one operation are too many to count exactly: split it")
+    if operation.repeats > 1:
+        return _repeated_curve(operation, family)
+    nest = fold(operation).nest
+    found = candidates(nest, family, lambda block: _staircase(block.held, block.moved))
+    found = found.take(_staircase(_bytes(found.held), found.moved))
+    traffic = _bytes(found.moved * operation.groups)
+    found = found.take(falls := _falls(traffic))
+    return ReuseCurve(
+        operation=operation,
+        capacity_bytes=_bytes(found.held),
+        traffic_bytes=traffic[falls],
+        weight_traffic_bytes=_bytes(found.weight_moved * operation.groups),
+        compulsory_bytes=operation.compulsory_bytes,
+        _mappings=found,
+        _pinning=None,
+    )
+
+
+def _repeated_curve(operation: TensorOperation, family: Family | None) -> ReuseCurve:
+    found = candidates(fold(operation).nest, family, pinning_choice)
+    found = found.take(pinning_choice(found))
+    pinning, kept, corners = Pinning.of(found, operation)
+    capacity = np.unique(_bytes(corners))
+    choice = pinning.choose(capacity * BITS_PER_BYTE)
+    traffic = _bytes(choice.moved)
+    falls = _falls(traffic)
+    return ReuseCurve(
+        operation=operation,
+        capacity_bytes=capacity[falls],
+        traffic_bytes=traffic[falls],
+        weight_traffic_bytes=_bytes(choice.weight_moved)[falls],
+        compulsory_bytes=operation.compulsory_bytes,
+        _mappings=found.take(kept),
+        _pinning=pinning,
+    )
+
+
+def _staircase(held: Ints, moved: Ints) -> Ints:
+    """Indices of the running minimum of `moved` over ascending `held`."""
+    order = np.lexsort((moved, held))
+    return order[_falls(moved[order])]
+
+
+def _falls(values: Ints) -> Ints:
+    """Indices at which `values` is below all that came before."""
+    return np.flatnonzero(np.concatenate([[True], values[1:] < np.minimum.accumulate(values)[:-1]]))
+
+
+def _bytes(bits: Ints) -> Ints:
+    return -(-bits // BITS_PER_BYTE)
+
+
+def _whole_bits(capacity_bytes: Floats) -> Ints:
+    """Whole bytes that fit, in bits; an endless capacity becomes the largest that can be counted."""
+    return (np.clip(np.floor(capacity_bytes), -1, _LARGEST_BITS // BITS_PER_BYTE) * BITS_PER_BYTE).astype(np.int64)
+
+
+def _like(values: Floats, asked: object) -> float | Floats:
+    return values.reshape(np.shape(asked)) if np.ndim(asked) else float(values[0])  # pyright: ignore[reportArgumentType,reportCallIssue]
+
+
+def _mapping(operation: TensorOperation, found: Candidates, index: int, pinned_bits: int, weight_bits: int) -> Mapping:
+    folded = fold(operation)
+    nest, plan = folded.nest, PLANS[int(found.plan[index])]
+    tile = {name: int(getattr(found, name)[index]) for name in "nkcpq"}
+    extents = (nest.n, nest.k // nest.groups, nest.c // nest.groups, nest.height.outputs, nest.width.outputs)
+    runs = operation.groups * operation.repeats
+    weights = int(found.weight_moved[index]) * runs
+    if pinned_bits:
+        passes = weights // weight_bits
+        weights = passes * (weight_bits - pinned_bits) + pinned_bits
+    streamed = 0 if pinned_bits and pinned_bits == weight_bits else int(found.weight_held[index])
+    held = {"input": int(found.input_held[index]), "weight": streamed + pinned_bits, "output": int(found.output_held[index])}
+    moved = {"input": int(found.input_moved[index]) * runs, "weight": weights, "output": int(found.output_moved[index]) * runs}
+    return Mapping(
+        operation=operation,
+        family=plan.family,
+        stream=plan.stream,
+        tile=tile,
+        trips={name: -(-extent // tile[name]) for name, extent in zip("nkcpq", extents, strict=True)},
+        folded={"n": folded.n, "c": folded.c},
+        loops=plan.loops,
+        scope={"input": plan.input_scope, "weight": plan.weight_scope, "output": plan.output_scope},
+        footprint_bytes={"input": held["input"] / 8, "weight": held["weight"] / 8, "output": held["output"] / 8},
+        traffic_bytes={"input": moved["input"] / 8, "weight": moved["weight"] / 8, "output": moved["output"] / 8},
+        pinned_weight_bytes=pinned_bits / 8,
+        capacity_bytes=-(-sum(held.values()) // BITS_PER_BYTE),
+    )

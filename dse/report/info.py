@@ -1,0 +1,175 @@
+"""The data of every view, without any drawing: screen, pictures and JSON show the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from string import ascii_uppercase
+
+import numpy as np
+import pandas as pd
+
+from dse.hardware.design import FloatColumn
+from dse.model.breakdown import Result
+from dse.search.front import METRIC_COLUMNS, Front
+from dse.units import OPS_PER_MAC, format_quantity
+
+SHOWN = 12
+"""Designs of a front that are shown on screen."""
+
+SCENARIO_MARK = "b"
+"""A scenario's total is written as this and its batch."""
+
+DIMENSION = {
+    "latency": "time",
+    "throughput": "throughput",
+    "energy": "energy",
+    "dram_bytes": "traffic",
+    "price": "price",
+    "area": "area",
+    "power": "power",
+}
+"""Metric -> how `format_quantity` writes it."""
+
+TITLE = {
+    "latency": "latency, all scenarios once",
+    "throughput": "throughput, geometric mean of inferences/s",
+    "energy": "energy, all scenarios once",
+    "dram_bytes": "off-chip traffic, all scenarios once",
+    "price": "price of the parts",
+    "area": "die area",
+    "power": "peak power",
+}
+
+
+def label(position: int) -> str:
+    """A, B, ... Z, AA, AB, ...: how designs are called on screen and in pictures."""
+    letters = ascii_uppercase
+    return (
+        letters[position] if position < len(letters) else letters[position // len(letters) - 1] + letters[position % len(letters)]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisView:
+    """One objective as an axis: its name, title, budget limit (SI or None) and how a value is written."""
+
+    name: str
+    title: str
+    limit: float | None
+    show: Callable[[float], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontView:
+    """Points of a front plot in SI, shape (designs, objectives); `labels` maps rows of `front` to the letters on screen."""
+
+    axes: tuple[AxisView, ...]
+    front: FloatColumn
+    dominated: FloatColumn
+    infeasible: FloatColumn
+    labels: dict[int, str]
+
+
+def front_axes(front: Front) -> FrontView:
+    """What a front plot shows; with a single objective, price stands in as the second axis."""
+    names = [objective.metric for objective in front.space.objectives]
+    if len(names) == 1:
+        names.append("price" if names[0] != "price" else "latency")
+    columns = [METRIC_COLUMNS[name] for name in names]
+    rest = front.trials if len(front.trials) else pd.DataFrame(columns=[*columns, "feasible"], dtype=np.float64)
+    feasible = rest["feasible"].to_numpy(dtype=np.bool_)
+    points = rest[columns].to_numpy(dtype=np.float64)
+    return FrontView(
+        axes=tuple(axis_view(name, front.space.budget.limit(name)) for name in names),
+        front=front.designs[columns].to_numpy(dtype=np.float64),
+        dominated=points[feasible],
+        infeasible=points[~feasible],
+        labels={int(row): label(position) for position, row in enumerate(front.shown(SHOWN))},
+    )
+
+
+def axis_view(name: str, limit: float | None) -> AxisView:
+    """An objective as an axis."""
+    dimension = DIMENSION[name]
+    return AxisView(name=name, title=TITLE[name], limit=limit, show=lambda value: format_quantity(value, dimension))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPoints:
+    """Layers of one network on a roofline; `share` is each one's share of its scenario's time, divided by the scenarios."""
+
+    intensity: FloatColumn
+    achieved: FloatColumn
+    share: FloatColumn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioTotal:
+    """A whole scenario on a roofline."""
+
+    series: int
+    batch: str
+    intensity: float
+    achieved: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RooflineView:
+    """Both roofs and every layer, in ops/s and ops per off-chip byte."""
+
+    peak_ops_per_s: float
+    bandwidth_bytes_per_s: float
+    ridge: float
+    intensity_range: tuple[float, float]
+    achieved_floor: float
+    points: dict[str, LayerPoints]
+    scenario_totals: tuple[ScenarioTotal, ...]
+
+
+def roofline_view(result: Result) -> RooflineView:
+    """The roofline of one design; layers without tensor operations are left out (they have no place under this roof)."""
+    device, design = result.space.device, result.design
+    peak = design.peak_ops_per_s * device.compute_efficiency
+    bandwidth = design.bandwidth_bytes_per_s * device.bandwidth_efficiency
+    network_of = {scenario.name: scenario.network.name for scenario in result.workload.scenarios}
+    layers = result.layers[(result.layers["macs"] > 0) & np.isfinite(result.layers["time_s"])].copy()
+    layers["network"] = layers["scenario"].map(network_of)
+    layers["share"] = layers["time_s"] / layers.groupby("scenario")["time_s"].transform("sum")
+    layers["share"] /= layers.groupby("network")["scenario"].transform("nunique")
+    layers["achieved"] = OPS_PER_MAC * layers["macs"] / layers["time_s"]
+    layers["intensity"] = OPS_PER_MAC * layers["macs"] / layers["dram_bytes"]
+    points = {
+        str(name): LayerPoints(
+            intensity=group["intensity"].to_numpy(dtype=np.float64),
+            achieved=group["achieved"].to_numpy(dtype=np.float64),
+            share=group["share"].to_numpy(dtype=np.float64),
+        )
+        for name, group in layers.groupby("network", sort=False)
+    }
+    totals = result.layers.groupby("scenario", sort=False)[["macs", "dram_bytes"]].sum()
+    series = {name: index for index, name in enumerate(points)}
+    marks = [
+        ScenarioTotal(
+            series=series[scenario.network.name],
+            batch=str(scenario.batch),
+            intensity=float(OPS_PER_MAC * totals.loc[scenario.name, "macs"] / totals.loc[scenario.name, "dram_bytes"]),
+            achieved=float(OPS_PER_MAC * totals.loc[scenario.name, "macs"] / row["latency_s"]),
+        )
+        for scenario, (_, row) in zip(result.workload.scenarios, result.scenarios.iterrows(), strict=True)
+        if scenario.network.name in series
+    ]
+    ridge = peak / bandwidth
+    low = min(float(layers["intensity"].min()), ridge / 10) if len(layers) else ridge / 100
+    high = max(float(layers["intensity"].max()), ridge * 10) if len(layers) else ridge * 100
+    big = layers[layers["share"] > 0.002]["achieved"]
+    floor = min(float(big.min()) if len(big) else peak / 1e3, low * bandwidth)
+    return RooflineView(
+        peak_ops_per_s=peak,
+        bandwidth_bytes_per_s=bandwidth,
+        ridge=ridge,
+        intensity_range=(low / 1.5, high * 1.5),
+        achieved_floor=floor / 1.5,
+        points=points,
+        scenario_totals=tuple(marks),
+    )

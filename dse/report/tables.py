@@ -1,0 +1,263 @@
+"""Tables for the terminal: they fit 80 columns and carry their units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from dse.hardware.design import Design
+from dse.model.breakdown import Result
+from dse.report.info import DIMENSION, label
+from dse.search.front import METRIC_COLUMNS, Front
+from dse.units import OPS_PER_MAC, format_quantity
+
+FLOW = {
+    "weight_stationary": "ws",
+    "weight_stationary_double_buffered": "wd",
+    "output_stationary": "os",
+    "input_stationary": "is",
+    "dot_product": "dp",
+    "ideal": "id",
+    "best": "any",
+}
+"""Dataflows in the narrow column."""
+
+FLOW_LEGEND = {
+    "ws": "weight stationary",
+    "wd": "weight stationary, weights double-buffered",
+    "os": "output stationary",
+    "is": "input stationary",
+    "dp": "dot product",
+    "id": "ideal array",
+    "any": "best dataflow for each layer",
+}
+
+BOUND_MARK = {"compute": "c", "memory": "m", "vector": "v", "dependency": "d", "ridge": "r", "none": "-", "buffer": "!"}
+"""What binds, as a letter behind a latency."""
+
+DESIGNS_A_BLOCK = 6
+"""Columns of designs that fit 80 characters beside the scenario names."""
+
+
+def _plain(title: str | None = None) -> Table:
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False
+    )
+
+
+def front_report(front: Front, results: Sequence[Result], rows: Sequence[int], folder: str) -> RenderableType:
+    """The front: its machines, each scenario's latency and what binds it, and the knee design in full."""
+    parts: list[RenderableType] = [_heading(front), Text(), _designs(front, results, rows), Text()]
+    knee = list(rows).index(front.knee)
+    if len(results[0].scenarios) > 1 or len(results) > 1:
+        parts += [*_latencies(results, knee), Text()]
+    parts += [scenario_table(results[knee], f"Design {label(knee)}, the knee: each scenario"), Text(), _closing(front, folder)]
+    return Group(*parts)
+
+
+def _heading(front: Front) -> RenderableType:
+    wanted = ", ".join(("most " if objective.maximise else "least ") + objective.metric for objective in front.space.objectives)
+    budget = ", ".join(f"{name} at most {limit_text(name, limit)}" for name, limit in front.space.budget.as_dict().items())
+    lines = [
+        Text(f"{front.workload.name} on {front.space.name}: {len(front)} Pareto-optimal designs", style="bold"),
+        Text(f"wanted: {wanted}; budget: {budget or 'none'}"),
+        Text(
+            f"{front.certificate.statement} (sampler {front.sampler}"
+            + (f", seed {front.seed})" if front.seed is not None else ")")
+        ),
+    ]
+    return Group(*lines)
+
+
+def limit_text(name: str, limit: float) -> str:
+    """A budget's limit with its unit; `name` as in `Budget.as_dict`."""
+    return format_quantity(limit, DIMENSION[name.partition(".")[0]])
+
+
+def _closing(front: Front, folder: str) -> RenderableType:
+    doubtful = sum("UNVERIFIED" in line for line in front.space.assumptions())
+    total = len(front.space.assumptions())
+    return Group(
+        Text(
+            f"Numbers rest on {total} assumptions with sources and price dates, {doubtful} of them unverified: manifest.json.",
+            style="dim",
+        ),
+        Text(f"Written to {folder}: front.csv, scenarios.csv, pareto.png, roofline.png, ..."),
+    )
+
+
+def evaluation(result: Result, layers_of: str | None) -> RenderableType:
+    """One machine on a workload: the machine, its scenarios, and the layers of one scenario (the slowest if none is named)."""
+    scenario = layers_of or str(result.scenarios.loc[result.scenarios["latency_s"].idxmax(), "scenario"])
+    return Group(
+        Text(f"{result.workload.name} on {result.space.name}", style="bold"),
+        machine_table(result),
+        scenario_table(result, "Scenarios"),
+        Text(),
+        layer_table(result, scenario),
+    )
+
+
+def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> RenderableType:
+    objectives = [objective.metric for objective in front.space.objectives]
+    extra = [name for name in objectives if name not in ("price", "area", "power")]
+    table = _plain()
+    table.add_column("")
+    for name in ("array", "flow", "MHz", "SRAM", "memory", "nm"):
+        table.add_column(name, justify="right" if name in ("MHz", "SRAM", "nm") else "left", no_wrap=True)
+    for name in ("USD", "mm2", "W", *extra):
+        table.add_column(name, justify="right", no_wrap=True)
+    flows: set[str] = set()
+    for position, (row, result) in enumerate(zip(rows, results, strict=True)):
+        design, line = result.design, front.designs.iloc[row]
+        flows.add(FLOW[design.dataflow])
+        mark = "*" if row == front.knee else " "
+        values = [format_quantity(float(line[METRIC_COLUMNS[name]]), DIMENSION[name]) for name in extra]
+        table.add_row(
+            f"{label(position)}{mark}",
+            array_text(design),
+            FLOW[design.dataflow] + ("" if design.double_buffer else "/1"),
+            f"{design.frequency_hz / 1e6:.0f}",
+            format_quantity(design.sram_bytes, "bytes"),
+            memory_text(design),
+            f"{design.node_nm:g}",
+            f"{result.price_usd:.3g}" if result.price_usd < 1000 else f"{result.price_usd:,.0f}",
+            f"{result.area_mm2:.3g}",
+            f"{result.power_w:.3g}",
+            *values,
+            style="bold" if row == front.knee else None,
+        )
+    legend = ", ".join(f"{short} {FLOW_LEGEND[short]}" for short in FLOW_LEGEND if short in flows)
+    single = ", /1 single-buffered SRAM" if any(not result.design.double_buffer for result in results) else ""
+    note = f"* knee; flow: {legend}{single}. {_others(front, results, rows)}".rstrip()
+    return Group(table, Text(note, style="dim"))
+
+
+def _others(front: Front, results: Sequence[Result], rows: Sequence[int]) -> str:
+    left = len(front) - len(rows)
+    precisions = sorted({result.design.precision for result in results})
+    lanes = sorted({result.design.vector_lanes for result in results})
+    rest = f" {left} more in front.csv." if left else ""
+    return f"Arrays multiply {', '.join(precisions)}; vector lanes {', '.join(map(str, lanes))}.{rest}"
+
+
+def array_text(design: Design) -> str:
+    """``64x64x2``: rows x columns x cores; ``4096`` for the ideal array of the three-knob form."""
+    if design.dataflow == "ideal" and design.array_cols == 1:
+        return f"{design.macs_per_cycle:,} MACs"
+    return f"{design.array_rows}x{design.array_cols}" + (f"x{design.cores}" if design.cores > 1 else "")
+
+
+def memory_text(design: Design) -> str:
+    """``lpddr5 x2``; only a bandwidth for an abstract memory."""
+    if design.memory == "abstract":
+        return format_quantity(design.bandwidth_bytes_per_s, "bandwidth")
+    return design.memory + (f" x{design.channels}" if design.channels > 1 else "")
+
+
+def _latencies(results: Sequence[Result], knee: int) -> Iterable[RenderableType]:
+    names = [str(name) for name in results[0].scenarios["scenario"]]
+    seen: set[str] = set()
+    for begin in range(0, len(results), DESIGNS_A_BLOCK):
+        block = list(range(begin, min(begin + DESIGNS_A_BLOCK, len(results))))
+        table = _plain("Latency of each scenario, and what binds it" if begin == 0 else None)
+        table.add_column("scenario", no_wrap=True)
+        for position in block:
+            table.add_column(label(position) + ("*" if position == knee else ""), justify="right", no_wrap=True)
+        for index, name in enumerate(names):
+            cells: list[str] = []
+            for position in block:
+                row = results[position].scenarios.iloc[index]
+                seen.add(str(row["bound"]))
+                cells.append(f"{format_quantity(float(row['latency_s']), 'time')} {BOUND_MARK[str(row['bound'])]}")
+            table.add_row(name, *cells)
+        yield table
+    yield Text("binds: " + ", ".join(f"{BOUND_MARK[name]} {name}" for name in BOUND_MARK if name in seen), style="dim")
+
+
+def scenario_table(result: Result, title: str) -> RenderableType:
+    """Latency, throughput, utilisation and what binds, for each scenario of one design."""
+    table = _plain(title)
+    table.add_column("scenario", no_wrap=True)
+    for name in ("latency", "inferences", "utilised", "energy", "traffic"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("binds", no_wrap=True)
+    for _, row in result.scenarios.iterrows():
+        table.add_row(
+            str(row["scenario"]),
+            format_quantity(float(row["latency_s"]), "time"),
+            format_quantity(float(row["throughput_per_s"]), "throughput"),
+            f"{100 * float(row['utilisation_fraction']):.1f}%",
+            format_quantity(float(row["energy_j"]), "energy"),
+            format_quantity(float(row["dram_bytes"]), "traffic"),
+            f"{row['bound']} {100 * float(row['bound_fraction']):.0f}%",
+        )
+    return table
+
+
+def layer_table(result: Result, scenario: str) -> RenderableType:
+    """The layers of one scenario in order of execution; runs of layers that cost nothing are left out."""
+    layers = result.layers[result.layers["scenario"] == scenario]
+    layers = layers[layers["time_s"] > 0]
+    table = _plain(f"{scenario}: layers in order of execution")
+    table.add_column("layer", overflow="fold")
+    for name in ("MACs", "ops/B", "compute", "memory", "time", "share", "used", "traffic"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("binds", no_wrap=True)
+    total = float(layers["time_s"].sum())
+    for _, row in layers.iterrows():
+        table.add_row(*_layer_cells(row, total))
+    return table
+
+
+def _layer_cells(row: pd.Series, total_s: float) -> list[str]:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
+    compute = max(float(row["compute_s"]), float(row["vector_s"]))
+    dram = float(row["dram_bytes"])
+    ops = OPS_PER_MAC * float(row["macs"])
+    return [
+        str(row["layer"]),
+        format_quantity(float(row["macs"]), "count") if row["macs"] else "–",
+        f"{ops / dram:.3g}" if ops and dram else "–",
+        format_quantity(compute, "time"),
+        format_quantity(float(row["memory_s"]), "time"),
+        format_quantity(float(row["time_s"]), "time"),
+        f"{100 * float(row['time_s']) / total_s:.1f}%",
+        f"{100 * float(row['utilisation_fraction']):.0f}%",
+        format_quantity(dram, "traffic"),
+        str(row["bound"]),
+    ]
+
+
+def machine_table(result: Result) -> RenderableType:
+    """One design in words: what it is, what it costs, what its roofs are."""
+    design = result.design
+    table = _plain()
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    lanes = f", {design.vector_lanes} vector lanes" if design.vector_lanes else ""
+    table.add_row(
+        "machine",
+        f"{array_text(design)} {design.precision}, {FLOW_LEGEND[FLOW[design.dataflow]]}, at {design.frequency_hz / 1e6:g} MHz{lanes}",
+    )
+    buffering = "double-buffered" if design.double_buffer else "single-buffered"
+    table.add_row("on chip", f"{format_quantity(design.sram_bytes, 'bytes')} SRAM, {buffering}; {design.node_nm:g} nm")
+    table.add_row("off chip", f"{memory_text(design)}, {format_quantity(design.bandwidth_bytes_per_s, 'bandwidth')}")
+    peak, bandwidth = design.peak_ops_per_s, design.bandwidth_bytes_per_s
+    table.add_row(
+        "roofs", f"{format_quantity(peak, 'rate')}; ridge at {peak / bandwidth:.3g} ops/B ({peak / bandwidth / 2:.3g} MACs/B)"
+    )
+    table.add_row("cost", cost_text(result))
+    return Padding(table, (0, 0, 1, 0))
+
+
+def cost_text(result: Result) -> str:
+    """Price, area and power in one line; a dash where the space prices nothing."""
+    return (
+        f"{format_quantity(result.price_usd, 'price')}, {format_quantity(result.area_mm2, 'area')}, "
+        f"at most {format_quantity(result.power_w, 'power')}"
+    )

@@ -1,0 +1,209 @@
+"""`Front`: what a search returns, and how it is made from evaluated designs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dse.errors import InputError, NoFeasibleDesign, Problem
+from dse.hardware.design import Designs, FloatColumn, IntColumn
+from dse.hardware.space import Space
+from dse.model.breakdown import Result, breakdown
+from dse.model.evaluate import Metrics, evaluate_designs
+from dse.model.limits import Limit, feasible, limits, nearest, violations
+from dse.model.work import work_of
+from dse.search import pareto
+from dse.units import OPS_PER_MAC
+from dse.workload.workload import Workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What is known about a front.
+
+    `kind` is ``exact`` (no feasible design of the space dominates any of it, and every non-dominated objective vector is there)
+    or ``none`` (the best of the designs that were evaluated).
+    """
+
+    kind: str
+    designs_covered: int
+    designs_in_space: int
+    statement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """The non-dominated feasible designs of a search, ordered by the first objective.
+
+    `designs`: one row a design (parameters, metrics in SI with their unit in the name, latency per scenario, `knee`);
+    `trials`: every evaluated design in order; `indices`: parameter indices of `designs`, shape (designs, parameters);
+    `hypervolume`: decades to the power of the objectives, up to `reference` (SI, as losses).
+    """
+
+    workload: Workload
+    space: Space
+    designs: pd.DataFrame
+    trials: pd.DataFrame
+    indices: IntColumn
+    knee: int
+    hypervolume: float
+    reference: tuple[float, ...]
+    certificate: Certificate
+    sampler: str
+    seed: int | None
+    interrupted: bool = False
+
+    def __len__(self) -> int:
+        return len(self.designs)
+
+    def result(self, row: int) -> Result:
+        """The layer-by-layer breakdown of one design of the front."""
+        return breakdown(self.workload, self.space, self.space.designs(self.indices[row : row + 1]))
+
+    def shown(self, most: int = 12) -> IntColumn:
+        """Rows of at most `most` designs that stand for the front; the knee is among them."""
+        return pareto.choose(losses_of(self.designs, self.space), most, always=[self.knee])
+
+
+METRIC_COLUMNS = {
+    "latency": "latency_s",
+    "throughput": "throughput_per_s",
+    "energy": "energy_j",
+    "price": "price_usd",
+    "area": "area_mm2",
+    "power": "power_w",
+    "dram_bytes": "dram_bytes",
+}
+"""Objective name -> column of the tables."""
+
+
+def losses(metrics: Metrics, space: Space) -> FloatColumn:
+    """Objectives as positive numbers to be made small, shape (designs, objectives)."""
+    return np.column_stack([_loss(metrics.metric(objective.metric), objective.maximise) for objective in space.objectives])
+
+
+def losses_of(table: pd.DataFrame, space: Space) -> FloatColumn:
+    """The same from a table of designs."""
+    columns = [
+        (table[METRIC_COLUMNS[objective.metric]].to_numpy(dtype=np.float64), objective.maximise) for objective in space.objectives
+    ]
+    return np.column_stack([_loss(values, maximise) for values, maximise in columns])
+
+
+def _loss(values: FloatColumn, maximise: bool) -> FloatColumn:  # noqa: FBT001
+    with np.errstate(divide="ignore"):
+        return 1.0 / values if maximise else values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A batch of designs with what a search needs to know of them."""
+
+    indices: IntColumn
+    metrics: Metrics
+    losses: FloatColumn
+    limits: tuple[Limit, ...]
+
+    @property
+    def feasible(self) -> IntColumn:
+        """Rows that keep every limit."""
+        return np.flatnonzero(feasible(self.limits))
+
+
+def score(workload: Workload, space: Space, indices: IntColumn) -> Scored:
+    """Evaluate the designs with these parameter indices, shape (designs, parameters)."""
+    metrics = evaluate_designs(work_of(workload), space.designs(indices), space)
+    return Scored(indices=indices, metrics=metrics, losses=losses(metrics, space), limits=limits(metrics, space))
+
+
+def table(space: Space, scored: Scored, *, per_scenario: bool = True) -> pd.DataFrame:
+    """Parameters, totals and, if asked, each scenario's latency, throughput, utilisation and energy: one row a design."""
+    frame = pd.DataFrame(space.frame(scored.indices))
+    columns = metric_columns(scored.metrics, space.designs(scored.indices), per_scenario=per_scenario)
+    return pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1)
+
+
+def metric_columns(metrics: Metrics, designs: Designs, *, per_scenario: bool) -> dict[str, FloatColumn]:
+    """Totals by column name and, if asked, each scenario's latency, throughput, utilisation and energy."""
+    columns: dict[str, FloatColumn] = {column: metrics.metric(name) for name, column in METRIC_COLUMNS.items()}
+    if per_scenario:
+        peak = OPS_PER_MAC * designs.macs_per_cycle * designs.frequency_hz
+        macs = metrics.work.macs
+        for index, scenario in enumerate(metrics.work.scenarios):
+            latency = metrics.latency_s[:, index]
+            columns[f"latency_s[{scenario.name}]"] = latency
+            columns[f"throughput_per_s[{scenario.name}]"] = scenario.batch / latency
+            columns[f"utilisation_fraction[{scenario.name}]"] = OPS_PER_MAC * macs[index] / (latency * peak)
+            columns[f"energy_j[{scenario.name}]"] = metrics.energy_j[:, index]
+    return columns
+
+
+def evaluate_many(workload: Workload, designs: pd.DataFrame, space: Space | None = None, *, per_scenario: bool = False) -> pd.DataFrame:
+    """Evaluate a table of designs, one row each (see `Space.sample`), and return a table of metrics with the same index.
+
+    Columns: the totals of `METRIC_COLUMNS` in SI, `feasible` (every limit is kept) and, if asked, each scenario's latency,
+    throughput, utilisation and energy. `space` carries constants, technology and budget; a table that `sample` made knows its own.
+    Raises `InputError` for a table that lacks columns or holds impossible values.
+    """
+    home = space or getattr(designs, "space", None)
+    if not isinstance(home, Space):
+        raise InputError(Problem("this table does not know its space", remedy="pass it: evaluate_many(workload, designs, space)"))
+    machines = home.from_frame(designs)
+    metrics = evaluate_designs(work_of(workload), machines, home)
+    columns = metric_columns(metrics, machines, per_scenario=per_scenario)
+    return pd.DataFrame(columns | {"feasible": feasible(limits(metrics, home))}, index=designs.index)
+
+
+def make_front(
+    workload: Workload,
+    space: Space,
+    evaluated: Sequence[Scored],
+    certificate: Certificate,
+    *,
+    trials: pd.DataFrame,
+    sampler: str,
+    seed: int | None,
+    interrupted: bool = False,
+) -> Front:
+    """The front of everything evaluated. Raises `NoFeasibleDesign` with the nearest design if nothing keeps the limits."""
+    candidates = np.concatenate([batch.indices[batch.feasible] for batch in evaluated])
+    if not len(candidates):
+        raise no_feasible_design(space, evaluated)
+    values = np.concatenate([batch.losses[batch.feasible] for batch in evaluated])
+    rows = np.flatnonzero(pareto.nondominated(values))
+    rows = rows[np.lexsort(values[rows].T[::-1])]
+    scored = score(workload, space, candidates[rows])
+    designs = table(space, scored)
+    knee = pareto.knee(scored.losses)
+    designs["knee"] = np.arange(len(designs)) == knee
+    reference = pareto.reference_point(values)
+    return Front(
+        workload=workload,
+        space=space,
+        designs=designs,
+        trials=trials,
+        indices=candidates[rows],
+        knee=knee,
+        hypervolume=pareto.hypervolume(values[rows], reference),
+        reference=tuple(reference.tolist()),
+        certificate=certificate,
+        sampler=sampler,
+        seed=seed,
+        interrupted=interrupted,
+    )
+
+
+def no_feasible_design(space: Space, evaluated: Sequence[Scored]) -> NoFeasibleDesign:
+    """The error that says nothing is feasible, with the design that comes nearest and what it breaks."""
+    best = min(evaluated, key=_worst_excess)
+    row = nearest(best.limits)
+    count = sum(len(batch.indices) for batch in evaluated)
+    design = {str(name): value for name, value in space.frame(best.indices[row : row + 1]).iloc[0].items()}
+    return NoFeasibleDesign(f"none of the {count:,} designs evaluated keeps every limit", design, violations(best.limits, row))
+
+
+def _worst_excess(batch: Scored) -> float:
+    return float(np.min(np.max([limit.excess for limit in batch.limits], axis=0)))

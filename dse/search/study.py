@@ -1,0 +1,212 @@
+"""The Optuna search: ask a batch, evaluate it with one vectorised call, tell.
+
+Samplers are fed the logarithm of each objective and every budget through ``trial.set_constraint`` (Optuna 5). Parameters are
+stored in real units. Designs that come again are counted and answered from what is known of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler
+
+from dse.errors import InputError, Problem
+from dse.hardware.design import FloatColumn, IntColumn
+from dse.hardware.space import Parameter, Space
+from dse.search import pareto
+from dse.search.front import Certificate, Front, Scored, make_front, score, table
+from dse.workload.workload import Workload
+
+Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random", "qmc"]
+SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
+
+DEFAULT_TRIALS = 2000
+BATCH = 50
+"""Designs asked for before they are evaluated together: one NSGA-II generation."""
+
+WORST_LOG = 12.0
+"""What a sampler is told for an objective that has no finite value: worse than anything real (log10 of SI)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a progress bar shows after each batch; `hypervolume` is against the reference of the moment."""
+
+    done: int
+    trials: int
+    feasible: int
+    distinct: int
+    front: int
+    hypervolume: float
+
+
+def search(
+    workload: Workload,
+    space: Space,
+    *,
+    trials: int = DEFAULT_TRIALS,
+    sampler: Sampler = "nsga2",
+    seed: int | None = 0,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Front:
+    """Search `space` for the Pareto-optimal designs of `workload` within the budget.
+
+    Same seed, same front. Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
+    Raises `NoFeasibleDesign` if nothing evaluated keeps the limits, and `InputError` for a sampler that cannot run here.
+    """
+    ledger = _Ledger(workload=workload, space=space)
+    study = _study(space, sampler, seed)
+    distributions = {parameter.name: _distribution(parameter) for parameter in space.free_parameters}
+    interrupted = False
+    try:
+        for size in _batches(trials):
+            asked = [study.ask(distributions) for _ in range(size)]
+            scored = ledger.evaluate(np.array([_indices(space, trial.params) for trial in asked], dtype=np.int64))
+            _tell(study, asked, scored)
+            if on_progress is not None:
+                on_progress(ledger.progress(trials))
+    except KeyboardInterrupt:
+        interrupted = True
+        if not ledger.batches:
+            raise
+    return make_front(
+        workload,
+        space,
+        ledger.batches,
+        Certificate(
+            kind="none",
+            designs_covered=ledger.distinct,
+            designs_in_space=space.size,
+            statement=f"best of {ledger.distinct:,} distinct designs of {space.size:,}; no proof that nothing better exists",
+        ),
+        trials=ledger.trials(),
+        sampler=sampler,
+        seed=seed,
+        interrupted=interrupted,
+    )
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """Everything evaluated so far, in order, with the front kept up to date."""
+
+    workload: Workload
+    space: Space
+    batches: list[Scored] = field(default_factory=list[Scored])
+    seen: set[bytes] = field(default_factory=set[bytes])
+    best: FloatColumn | None = None
+    feasible: int = 0
+
+    @property
+    def distinct(self) -> int:
+        return len(self.seen)
+
+    @property
+    def done(self) -> int:
+        return sum(len(batch.indices) for batch in self.batches)
+
+    def evaluate(self, indices: IntColumn) -> Scored:
+        scored = score(self.workload, self.space, indices)
+        self.batches.append(scored)
+        self.seen.update(row.tobytes() for row in indices)
+        kept = scored.losses[scored.feasible]
+        self.feasible += len(kept)
+        known = kept if self.best is None else np.concatenate([self.best, kept])
+        self.best = known[pareto.nondominated(known)]
+        return scored
+
+    def progress(self, trials: int) -> Progress:
+        front = self.best if self.best is not None else np.empty((0, 1))
+        volume = pareto.hypervolume(front, pareto.reference_point(front)) if len(front) else 0.0
+        return Progress(
+            done=self.done, trials=trials, feasible=self.feasible, distinct=self.distinct, front=len(front), hypervolume=volume
+        )
+
+    def trials(self) -> pd.DataFrame:
+        frames = [table(self.space, batch, per_scenario=False) for batch in self.batches]
+        frame = pd.concat(frames, ignore_index=True)
+        frame["feasible"] = np.concatenate([np.isin(np.arange(len(batch.indices)), batch.feasible) for batch in self.batches])
+        frame.insert(0, "trial", np.arange(len(frame)))
+        return frame
+
+
+def _batches(trials: int) -> Iterator[int]:
+    for begin in range(0, trials, BATCH):
+        yield min(BATCH, trials - begin)
+
+
+def _study(space: Space, sampler: Sampler, seed: int | None) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.create_study(directions=["minimize"] * len(space.objectives), sampler=_sampler(sampler, seed))
+
+
+def _sampler(name: Sampler, seed: int | None) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        match name:
+            case "nsga2":
+                return optuna.samplers.NSGAIISampler(population_size=BATCH, seed=seed)
+            case "nsga3":
+                return optuna.samplers.NSGAIIISampler(population_size=BATCH, seed=seed)
+            case "tpe":
+                return optuna.samplers.TPESampler(seed=seed)
+            case "random":
+                return optuna.samplers.RandomSampler(seed=seed)
+            case "qmc":
+                return optuna.samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+            case "gp":
+                return _gp_sampler(seed)
+
+
+def _gp_sampler(seed: int | None) -> BaseSampler:
+    try:
+        return optuna.samplers.GPSampler(seed=seed, deterministic_objective=True, warn_independent_sampling=False)
+    except ImportError:
+        raise InputError(
+            Problem(
+                "sampler 'gp' needs PyTorch, which is not installed", remedy="pip install 'dse[gp]', or choose another sampler"
+            )
+        ) from None
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    """The Optuna distribution whose values are the parameter's, in real units; irregular steps are log floats and snap."""
+    values = parameter.values
+    if not parameter.is_numeric:
+        return CategoricalDistribution(list(values))
+    steps = np.diff(np.asarray(values, dtype=np.float64))
+    low, high, step = values[0], values[-1], values[1] - values[0]
+    if np.allclose(steps, step):
+        if all(isinstance(value, int) for value in values):
+            return IntDistribution(low, high, step=step)
+        return FloatDistribution(low, high, step=step)
+    return FloatDistribution(low, high, log=low > 0)
+
+
+def _indices(space: Space, params: dict[str, Any]) -> list[int]:
+    return [0 if len(parameter) == 1 else _index(parameter, params[parameter.name]) for parameter in space.parameters]
+
+
+def _index(parameter: Parameter, value: object) -> int:
+    """Index of the parameter's value nearest to `value` (in ratio)."""
+    if not parameter.is_numeric:
+        return parameter.values.index(value)
+    values, number = np.asarray(parameter.values, dtype=np.float64), float(str(value))
+    return int(np.argmin(np.abs(np.log(values / number)) if values[0] > 0 else np.abs(values - number)))
+
+
+def _tell(study: optuna.Study, asked: list[optuna.Trial], scored: Scored) -> None:
+    with np.errstate(divide="ignore"):
+        logs = np.nan_to_num(np.log10(scored.losses), nan=WORST_LOG, posinf=WORST_LOG, neginf=-WORST_LOG)
+    for row, trial in enumerate(asked):
+        for limit in scored.limits:
+            trial.set_constraint(limit.name, min(float(limit.excess[row]), 10**WORST_LOG))
+        study.tell(trial, logs[row].tolist())
