@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,20 +16,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dse import __version__
-from dse.errors import DseError, InputError, NoFeasibleDesign, Problem, Violation
-from dse.units import format_quantity
+from dse.errors import DseError, NoFeasibleDesign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
-    from dse.hardware.space import Space
-    from dse.model.breakdown import Result
+    from dse.inputs.job import Job
     from dse.search.front import Front
-    from dse.workload.workload import Workload
 
-EXIT_NO, EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_NO, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 3, 130
+PIPE_WIDTH = 100
+"""Columns of a table that goes to no terminal."""
 
 app = typer.Typer(
     name="dse",
@@ -42,7 +40,7 @@ app = typer.Typer(
 
 
 class SamplerName(StrEnum):
-    """Samplers by name (`dse.search.study.SAMPLERS`, which a test compares)."""
+    """Samplers by name (`dse.search.study.SAMPLERS`; a test compares them)."""
 
     nsga2 = "nsga2"
     nsga3 = "nsga3"
@@ -59,30 +57,26 @@ class SchemaName(StrEnum):
     space = "space"
 
 
-def _complete(kind: str, incomplete: str) -> list[str]:
+def _complete_workload(incomplete: str) -> list[str]:
     from dse.inputs.shipped import shipped_names
 
-    return [name for name in shipped_names(kind) if name.startswith(incomplete)]
-
-
-def _complete_workload(incomplete: str) -> list[str]:
-    return _complete("workloads", incomplete)
+    return [name for name in shipped_names("workloads") if name.startswith(incomplete)]
 
 
 def _complete_space(incomplete: str) -> list[str]:
-    return _complete("search_spaces", incomplete)
+    from dse.inputs.shipped import shipped_names
+
+    return [name for name in shipped_names("search_spaces") if name.startswith(incomplete)]
 
 
 WorkloadArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="WORKLOAD", help="A workload file, or a shipped name such as 'speech'.", autocompletion=_complete_workload
-    ),
+    typer.Argument(metavar="WORKLOAD", help="A workload file, or a shipped name such as speech.", autocompletion=_complete_workload),
 ]
 SpaceOption = Annotated[
     str | None,
     typer.Option(
-        "--space", "-s", metavar="SPACE", help="A search space; the workload names its own.", autocompletion=_complete_space
+        "--space", "-s", metavar="SPACE", help="A search space; the workload names its default.", autocompletion=_complete_space
     ),
 ]
 BudgetOption = Annotated[
@@ -91,17 +85,18 @@ BudgetOption = Annotated[
         "--budget",
         "-b",
         metavar="NAME=LIMIT",
-        help="A limit: price=40USD, area=50mm2, power=2W, latency=10ms, latency.SCENARIO=10ms.",
+        help="A limit: price=40USD, area=50mm2, power=2W, latency=10ms (all scenarios), latency.SCENARIO=10ms. May be repeated.",
     ),
 ]
 ObjectivesOption = Annotated[
     str | None,
     typer.Option(
-        "--objectives", metavar="A,B", help="What to optimise: latency, throughput, energy, price, area, power, dram_bytes."
+        "--objectives", metavar="A,B", help="One to four of latency, throughput, energy, price, area, power, dram_bytes."
     ),
 ]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Fix a parameter: sram=8MiB, frequency=700MHz, cores=4.")
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Fix a parameter: sram=8MiB, frequency=700MHz, cores=4. May be repeated."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON, and nothing else.")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the folder of the run is made.")]
@@ -131,7 +126,7 @@ def search(
     fixed: SetOption = None,
     trials: Annotated[int, typer.Option("--trials", "-n", min=1, help="Designs that the search may try.")] = 2000,
     sampler: Annotated[SamplerName, typer.Option("--sampler", help="Who proposes designs.")] = SamplerName.nsga2,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same front.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same front.")] = 0,
     output: OutputOption = Path("outputs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -139,21 +134,24 @@ def search(
 
     Example: dse search speech --space edge --budget price=25USD
     """
-    loaded, where = _load(workload, space, budget, objectives, fixed)
-    from dse.search.study import search as run_search
+    from dse.inputs.job import load_job
+    from dse.report.progress import progress
 
-    with _progress(trials, "designs") as report:
-        front = run_search(
-            loaded,
-            where.space,
+    job = load_job(workload, space, budget=budget or (), objectives=objectives, fixed=fixed or ())
+    from dse.search import study
+
+    with progress(trials) as report:
+        found = study.search(
+            job.workload,
+            job.space,
             trials=trials,
             sampler=sampler.value,
             seed=seed,
             on_progress=lambda now: report(
-                now.done, f"{now.front} on the front, {now.feasible:,} of {now.done:,} in budget, volume {now.hypervolume:.2f}"
+                now.done, f"front {now.front}, {now.feasible:,} in budget, hypervolume {now.hypervolume:.3f}"
             ),
         )
-    _finish(front, where, output, as_json)
+    _finish(found, job, output, as_json=as_json)
 
 
 @app.command()
@@ -170,63 +168,49 @@ def front(
 
     Example: dse front mlp --space three_knobs
     """
-    loaded, where = _load(workload, space, budget, objectives, fixed)
+    from dse.inputs.job import load_job
+    from dse.report.progress import progress
     from dse.search.exact import exact_front
 
-    with _progress(where.space.size, "designs") as report:
-        found = exact_front(loaded, where.space, on_progress=lambda covered, _size: report(covered, ""))
-    _finish(found, where, output, as_json)
+    job = load_job(workload, space, budget=budget or (), objectives=objectives, fixed=fixed or ())
+    with progress(job.space.size) as report:
+        found = exact_front(job.workload, job.space, on_progress=lambda covered, _size: report(covered, "covered"))
+    _finish(found, job, output, as_json=as_json)
 
 
 @app.command()
 def evaluate(
     workload: WorkloadArgument,
-    on: Annotated[str, typer.Option("--on", metavar="SPACE", help="A known chip or any space.", autocompletion=_complete_space)],
+    on: Annotated[
+        str, typer.Option("--on", metavar="SPACE", help="A known chip, or a space with --set.", autocompletion=_complete_space)
+    ],
     fixed: SetOption = None,
-    scenario: Annotated[
-        str | None, typer.Option("--scenario", metavar="NAME", help="Show the layers of this scenario only, such as resnet50@b1.")
-    ] = None,
+    scenario: Annotated[str | None, typer.Option("--scenario", metavar="NAME", help="Just this scenario, such as resnet50@b1.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate one machine on a workload: each scenario, each layer, what binds.
 
     Example: dse evaluate tpu_apps --on tpu_v1
     """
-    from dse.inputs.shipped import find
+    from dse.inputs.job import one_scenario, with_values
     from dse.inputs.spaces import load_space
     from dse.inputs.workloads import load_workload
     from dse.model.breakdown import evaluate as evaluate_one
-
-    loaded = load_workload(workload)
-    result = evaluate_one(_only(loaded, scenario), _with_values(load_space(find("search_spaces", on)), fixed))
-    if as_json:
-        typer.echo(json.dumps(_evaluation_json(result), indent=2, ensure_ascii=False))
-        return
+    from dse.report.run import evaluation_json
     from dse.report.tables import evaluation
 
-    _print(evaluation(result, layers_of=scenario))
-
-
-def _only(workload: Workload, scenario: str | None) -> Workload:
-    if scenario is None:
-        return workload
-    names = [one.name for one in workload.scenarios]
-    if scenario not in names:
-        raise InputError(
-            Problem(f"workload '{workload.name}' has no scenario {scenario!r}", remedy=f"it has: {', '.join(names)}")
-        )
-    return workload.only(scenario)
-
-
-def _evaluation_json(result: Result) -> dict[str, Any]:
-    from dse.report.run import evaluation_json
-
-    return evaluation_json(result)
+    loaded = load_workload(workload)
+    machine = with_values(load_space(on), fixed or ())
+    result = evaluate_one(loaded if scenario is None else one_scenario(loaded, scenario), machine)
+    if as_json:
+        _print_json(evaluation_json(result))
+    else:
+        _print(evaluation(result))
 
 
 @app.command("list")
 def list_shipped(as_json: JsonOption = False) -> None:
-    """List the workloads and search spaces that are shipped."""
+    """List the workloads, search spaces and known machines that are shipped."""
     from dse.inputs.shipped import shipped_names
     from dse.inputs.spaces import load_space
     from dse.inputs.workloads import load_workload
@@ -235,176 +219,61 @@ def list_shipped(as_json: JsonOption = False) -> None:
     workloads = [load_workload(name) for name in shipped_names("workloads")]
     entries = catalogue(workloads, [load_space(name) for name in shipped_names("search_spaces")])
     if as_json:
-        typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
-        return
-    _print(catalogue_tables(entries))
+        _print_json(entries)
+    else:
+        _print(catalogue_tables(entries))
 
 
 @app.command()
-def schema(name: Annotated[SchemaName, typer.Argument(help="Which file's schema.")]) -> None:
+def schema(name: Annotated[SchemaName, typer.Argument(help="Whose schema.")]) -> None:
     """Print the JSON Schema of a workload or search-space file, for editors."""
     if name is SchemaName.workload:
         from dse.inputs.schema import workload_schema as make
     else:
         from dse.inputs.spaces import space_schema as make
-    typer.echo(json.dumps(make(), indent=2, ensure_ascii=False))
+    _print_json(make())
 
 
-class _Where:
-    """The space of a run with the files it came from."""
-
-    def __init__(self, space: Space, files: tuple[Path, ...]) -> None:
-        self.space = space
-        self.files = files
-
-
-def _load(
-    workload: str, space: str | None, budget: list[str] | None, objectives: str | None, fixed: list[str] | None
-) -> tuple[Workload, _Where]:
-    from dse.inputs.shipped import find
-    from dse.inputs.spaces import load_space
-    from dse.inputs.workloads import load_workload
-
-    workload_file = find("workloads", workload)
-    loaded = load_workload(workload_file)
-    if space is None and loaded.space is None:
-        raise InputError(
-            Problem(f"workload '{loaded.name}' names no search space", remedy="add --space SPACE; `dse list` shows them")
-        )
-    space_file = find("search_spaces", space or str(loaded.space), beside=workload_file)
-    where = load_space(space_file)
-    if fixed:
-        where = _with_values(where, fixed)
-    if budget:
-        where = where.with_budget(*budget)
-    _check_scenarios(where, loaded)
-    wanted = (
-        [name.strip() for name in objectives.split(",")] if objectives else (list(loaded.objectives) if space is None else [])
-    )
-    if wanted:
-        where = where.with_objectives(*wanted)
-    return loaded, _Where(where, (workload_file, space_file))
-
-
-def _with_values(space: Space, fixed: list[str] | None) -> Space:
-    for name, value in _pairs(fixed, "--set").items():
-        space = space.with_values(name, value)
-    return space
-
-
-def _check_scenarios(space: Space, workload: Workload) -> None:
-    names = [scenario.name for scenario in workload.scenarios]
-    for name in space.budget.scenario_latency_s:
-        if name not in names:
-            raise InputError(
-                Problem(
-                    f"budget for scenario {name!r}, which '{workload.name}' does not have", remedy=f"it has: {', '.join(names)}"
-                )
-            )
-
-
-def _pairs(entries: list[str] | None, option: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for entry in entries or []:
-        name, equals, value = entry.partition("=")
-        if not equals or not name.strip() or not value.strip():
-            raise InputError(Problem(f"{option} {entry!r} is not NAME=VALUE", remedy=f"write it like {option} sram=8MiB"))
-        pairs[name.strip()] = value.strip()
-    return pairs
-
-
-def _finish(front: Front, where: _Where, output: Path, as_json: bool) -> None:  # noqa: FBT001
+def _finish(found: Front, job: Job, output: Path, *, as_json: bool) -> None:
     """Write the run, show it, and leave with the exit code that says how it ended."""
-    from dse.report.figures import pareto_figure, png, roofline_figure
-    from dse.report.info import SHOWN, label
+    from dse.report.figures import run_pictures
+    from dse.report.info import SHOWN
     from dse.report.run import result_json, write_run
+    from dse.report.tables import front_report
 
-    rows = front.shown(SHOWN).tolist()
-    results = [front.result(row) for row in rows]
-    knee = rows.index(front.knee)
-    pictures = {
-        "pareto.png": png(pareto_figure(front)),
-        "roofline.png": png(
-            roofline_figure(results[knee], f"{front.workload.name} on design {label(knee)} (knee) of {front.space.name}")
-        ),
-    }
-    command = ["dse", *sys.argv[1:]]
-    folder = write_run(front, results, rows, output=output, command=command, inputs=where.files, pictures=pictures)
+    rows = found.shown(SHOWN).tolist()
+    results = [found.result(row) for row in rows]
+    folder = write_run(
+        found,
+        results,
+        rows,
+        output=output,
+        command=["dse", *sys.argv[1:]],
+        inputs=job.files,
+        pictures=run_pictures(found, results, rows),
+    )
     if as_json:
-        typer.echo(json.dumps({**result_json(front, results, rows), "folder": str(folder)}, indent=2, ensure_ascii=False))
+        _print_json({**result_json(found, results, rows), "folder": str(folder)})
     else:
-        from dse.report.tables import front_report
-
-        _print(front_report(front, results, rows, str(folder)))
-    if front.interrupted:
+        _print(front_report(found, results, rows, str(folder)))
+    if found.interrupted:
         _say(f"interrupted; what was found is kept in {folder}")
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-@contextmanager
-def _progress(total: int, unit: str) -> Iterator[Any]:
-    """A progress bar on stderr; silent when stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _text: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
-        task = bar.add_task("search", total=total, text="")
-        yield lambda done, text: bar.update(task, completed=done, text=text)
-
-
-def _console(*, stderr: bool = False) -> Console:
+def _print(what: RenderableType) -> None:
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(
-        file=stream,
-        highlight=False,
-        soft_wrap=False,
-        width=None if stream.isatty() else max(80, int(os.environ.get("COLUMNS", "100"))),
-    )
+    width = None if sys.stdout.isatty() else max(80, int(os.environ.get("COLUMNS", "0")) or PIPE_WIDTH)
+    Console(highlight=False, width=width).print(what)
 
 
-def _print(what: RenderableType) -> None:
-    _console().print(what)
+def _print_json(value: Any) -> None:  # noqa: ANN401 - whatever json takes
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
-
-
-def _say_infeasible(error: NoFeasibleDesign) -> None:
-    _say(f"no feasible design: {error}")
-    if error.nearest:
-        _say("nearest: " + ", ".join(f"{name}={_short(value)}" for name, value in error.nearest.items()))
-    for violation in error.violations:
-        _say(f"  {_violation(violation)}")
-
-
-def _short(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _violation(violation: Violation) -> str:
-    from dse.report.info import DIMENSION
-
-    if violation.quantity == "operations_without_mapping":
-        return "the SRAM is too small to map some operation at all"
-    name = violation.quantity if violation.scenario is None else f"{violation.quantity} of {violation.scenario}"
-    if violation.quantity not in DIMENSION:
-        return f"{name} is {violation.value:.3g} where at most {violation.limit:.3g} is allowed"
-    dimension = DIMENSION[violation.quantity]
-    over = f" ({violation.value / violation.limit:.3g} times)" if violation.limit else ""
-    return f"{name} is {format_quantity(violation.value, dimension)} where at most {format_quantity(violation.limit, dimension)} is allowed{over}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -412,7 +281,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=list(arguments) if arguments is not None else None)
     except NoFeasibleDesign as error:
-        _say_infeasible(error)
+        from dse.report.messages import no_feasible_design
+
+        _say(no_feasible_design(error))
         sys.exit(EXIT_NO)
     except DseError as error:
         _say(f"error: {error}")

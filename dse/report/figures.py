@@ -11,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from dse.report.info import SCENARIO_MARK, front_axes, roofline_view
+from dse.report.info import SCENARIO_MARK, front_axes, label, roofline_view
 from dse.units import format_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
 
@@ -50,6 +50,13 @@ def png(figure: Figure, dpi: int = 160) -> bytes:
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def run_pictures(front: Front, results: Sequence[Result], rows: Sequence[int]) -> dict[str, bytes]:
+    """The pictures of a run by file name; `results` are the breakdowns of the front's `rows`."""
+    knee = list(rows).index(front.knee)
+    title = f"{front.workload.name} on design {label(knee)}, the knee of {front.space.name}"
+    return {"pareto.png": png(pareto_figure(front)), "roofline.png": png(roofline_figure(results[knee], title))}
 
 
 def pareto_figure(front: Front) -> Figure:

@@ -91,15 +91,18 @@ def _closing(front: Front, folder: str) -> RenderableType:
     )
 
 
-def evaluation(result: Result, layers_of: str | None) -> RenderableType:
-    """One machine on a workload: the machine, its scenarios, and the layers of one scenario (the slowest if none is named)."""
-    scenario = layers_of or str(result.scenarios.loc[result.scenarios["latency_s"].idxmax(), "scenario"])
+def evaluation(result: Result) -> RenderableType:
+    """One machine on a workload: the machine, its scenarios, and the layers of the slowest of them."""
+    slowest = str(result.scenarios.loc[result.scenarios["latency_s"].idxmax(), "scenario"])
+    others = len(result.scenarios) - 1
+    more = [Text(f"The slowest scenario; --scenario NAME shows one of the other {others}, --json all layers.", style="dim")]
     return Group(
         Text(f"{result.workload.name} on {result.space.name}", style="bold"),
         machine_table(result),
         scenario_table(result, "Scenarios"),
         Text(),
-        layer_table(result, scenario),
+        layer_table(result, slowest),
+        *(more if others else []),
     )
 
 
@@ -201,7 +204,7 @@ def scenario_table(result: Result, title: str) -> RenderableType:
 
 
 def layer_table(result: Result, scenario: str) -> RenderableType:
-    """The layers of one scenario in order of execution; runs of layers that cost nothing are left out."""
+    """The layers of one scenario in order of execution; equal layers stand once, with their count and their time together."""
     layers = result.layers[result.layers["scenario"] == scenario]
     layers = layers[layers["time_s"] > 0]
     table = _plain(f"{scenario}: layers in order of execution")
@@ -210,25 +213,26 @@ def layer_table(result: Result, scenario: str) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("binds", no_wrap=True)
     total = float(layers["time_s"].sum())
-    for _, row in layers.iterrows():
-        table.add_row(*_layer_cells(row, total))
+    same = ["kind", "macs", "vector_ops", "compute_s", "memory_s", "dram_bytes"]
+    for _, group in layers.groupby(same, sort=False):
+        table.add_row(*_layer_cells(group, total))
     return table
 
 
-def _layer_cells(row: pd.Series, total_s: float) -> list[str]:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
+def _layer_cells(group: pd.DataFrame, total_s: float) -> list[str]:
+    row, count = group.iloc[0], len(group)
     compute = max(float(row["compute_s"]), float(row["vector_s"]))
-    dram = float(row["dram_bytes"])
-    ops = OPS_PER_MAC * float(row["macs"])
+    dram, ops, time = float(row["dram_bytes"]), OPS_PER_MAC * float(row["macs"]), float(row["time_s"])
     return [
-        str(row["layer"]),
-        format_quantity(float(row["macs"]), "count") if row["macs"] else "–",
-        f"{ops / dram:.3g}" if ops and dram else "–",
-        format_quantity(compute, "time"),
-        format_quantity(float(row["memory_s"]), "time"),
-        format_quantity(float(row["time_s"]), "time"),
-        f"{100 * float(row['time_s']) / total_s:.1f}%",
+        str(row["layer"]) + (f" (x{count})" if count > 1 else ""),
+        format_quantity(count * float(row["macs"]), "count") if row["macs"] else "–",
+        format_quantity(ops / dram, "count") if ops and dram else "–",
+        format_quantity(count * compute, "time"),
+        format_quantity(count * float(row["memory_s"]), "time"),
+        format_quantity(count * time, "time"),
+        f"{100 * count * time / total_s:.1f}%",
         f"{100 * float(row['utilisation_fraction']):.0f}%",
-        format_quantity(dram, "traffic"),
+        format_quantity(count * dram, "traffic"),
         str(row["bound"]),
     ]
 
@@ -249,7 +253,7 @@ def machine_table(result: Result) -> RenderableType:
     table.add_row("off chip", f"{memory_text(design)}, {format_quantity(design.bandwidth_bytes_per_s, 'bandwidth')}")
     peak, bandwidth = design.peak_ops_per_s, design.bandwidth_bytes_per_s
     table.add_row(
-        "roofs", f"{format_quantity(peak, 'rate')}; ridge at {peak / bandwidth:.3g} ops/B ({peak / bandwidth / 2:.3g} MACs/B)"
+        "roofs", f"{format_quantity(peak, 'rate')}; ridge at {peak / bandwidth:,.0f} ops/B ({peak / bandwidth / OPS_PER_MAC:,.0f} MACs/B)"
     )
     table.add_row("cost", cost_text(result))
     return Padding(table, (0, 0, 1, 0))

@@ -1,0 +1,31 @@
+"""What the terminal says when the answer is no."""
+
+from __future__ import annotations
+
+from dse.errors import NoFeasibleDesign, Violation
+from dse.report.info import DIMENSION
+from dse.units import format_quantity
+
+
+def no_feasible_design(error: NoFeasibleDesign) -> str:
+    """The nearest design and each limit that it breaks, worst first."""
+    lines = [f"no feasible design: {error}"]
+    if error.nearest:
+        lines.append("nearest: " + ", ".join(f"{name}={_short(value)}" for name, value in error.nearest.items()))
+    return "\n".join([*lines, *(f"  {violation_text(violation)}" for violation in error.violations)])
+
+
+def _short(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def violation_text(violation: Violation) -> str:
+    """One broken limit: what it is, what is allowed, and how many times over it is."""
+    if violation.quantity == "operations_without_mapping":
+        return "the SRAM is too small to run some operation at all"
+    if violation.quantity == "dram_needed_over_installed":
+        return f"weights and tensors need {violation.value:.3g} times the DRAM that the memory's channels hold"
+    dimension = DIMENSION[violation.quantity]
+    name = violation.quantity if violation.scenario is None else f"{violation.quantity} of {violation.scenario}"
+    value, limit = format_quantity(violation.value, dimension), format_quantity(violation.limit, dimension)
+    return f"{name} is {value} where at most {limit} is allowed ({violation.value / violation.limit:.3g} times)"
