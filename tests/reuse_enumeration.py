@@ -21,7 +21,7 @@ Tile = dict[str, tuple[int, int]]
 
 
 class Enumeration:
-    """All mappings of one group of `operation`; `least` is traffic in bits by capacity in bits, and `mappings` how many there are.
+    """All mappings of one group of `operation`: how many there are, and the least traffic in bits by capacity in bits.
 
     With `tile_filter` the loops over filter rows and columns may stand anywhere; without it they are innermost.
     """

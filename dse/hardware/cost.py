@@ -207,13 +207,15 @@ def _unit_prices(designs: Designs, prices: UnitPrices) -> dict[str, FloatColumn]
 
 
 def edge_bytes_per_cycle(designs: Designs) -> FloatColumn:
-    """Operand bytes that the buffer feeds to all arrays in each cycle at full speed; an ideal array counts as a square one.
+    """Bytes between buffer and arrays in each cycle at full speed; an ideal array counts as a square one.
+
+    Operands enter on two edges (rows and columns), finished outputs leave on a third (columns).
 
     Partial sums turn round in accumulators beside the array (TPU v1's 4 MiB, NVDLA's CACC): their energy and area are those of
     the MAC unit, whose figures come from whole chips.
     """
     operand_bytes = np.array([FORMAT_BITS[name] / BITS_PER_BYTE for name in FORMATS])[designs.precision]
     ideal = designs.dataflow == DATAFLOWS.index("ideal")
-    square = 2.0 * np.sqrt(designs.array_rows * designs.array_cols)
-    edges: FloatColumn = np.where(ideal, square, designs.array_rows + designs.array_cols) * operand_bytes
+    square = 3.0 * np.sqrt(designs.array_rows * designs.array_cols)
+    edges: FloatColumn = np.where(ideal, square, designs.array_rows + 2.0 * designs.array_cols) * operand_bytes
     return designs.cores * edges

@@ -6,16 +6,14 @@ aliases: a text can be wrong, but it cannot run anything, fill the memory or exh
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -27,6 +25,7 @@ from ruamel.yaml.events import (
 )
 
 from dse.errors import Collector, InputError, Place, Problem
+from dse.inputs.wording import explain_parser, near_miss, shorten
 
 Data = dict[str, Any] | list[Any] | str | int | float | bool | None
 """What a text holds: mappings with text keys, lists and scalars."""
@@ -51,16 +50,6 @@ _WORDS: dict[str, Data] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
 }
-_PLAIN_ENGLISH = (
-    ("mapping values are not allowed", "a ':' stands where none can", "quote text that holds ': ', and check the indentation"),
-    ("could not find expected ':'", "a key without its ':'", "write 'key: value', and quote text that runs over lines"),
-    ("expected ',' or ']'", "a list that opens with '[' is not closed, or a comma is missing", None),
-    ("expected ',' or '}'", "a mapping that opens with '{' is not closed, or a comma is missing", None),
-    ("expected <block end>", "this line does not line up with the lines above it", "indent entries of one list or mapping alike"),
-    ("found unexpected end of stream", "the text ends inside a quoted string", "close the quotation mark"),
-    ("undefined alias", "an alias (*name) without an anchor (&name) before it", None),
-    ("cannot start any token", "this character cannot start a value", "quote the text"),
-)
 
 
 @dataclass(slots=True)
@@ -148,8 +137,8 @@ def _near_file(path: Path) -> str | None:
         names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
     except OSError:
         return f"there is no folder {path.parent}"
-    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
-    return f"did you mean {path.parent / near[0]}?" if near else None
+    near = near_miss(path.name, names)
+    return f"in {path.parent}: {near.strip()}" if near else None
 
 
 def _decode(raw: bytes, file: str) -> str:
@@ -172,7 +161,7 @@ def read_text(text: str, file: str = "<text>") -> Document:
         for event in parser.parse(text):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
             builder.take(event)
     except YAMLError as error:
-        builder.problems.add(*_explain(error, text, file))
+        builder.problems.add(*explain_parser(error, text, file))
     except ValueError as error:
         builder.problems.add(f"not valid YAML: {error}", Place(file))
     builder.problems.raise_any()
@@ -326,63 +315,3 @@ def resolve(text: str) -> Data:
     if _BASED.fullmatch(text):
         return int(text, 0)
     return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def _explain(error: YAMLError, text: str, file: str) -> tuple[str, Place, str | None]:
-    """Message, place and remedy of what the parser could not read."""
-    if not isinstance(error, MarkedYAMLError):
-        return _explain_character(error, text, file)
-    said, line, column = _marked(error)
-    place = Place(file, line, column)
-    lines = text.splitlines()
-    for number in (line, line - 1):
-        row = lines[number - 1] if 1 <= number <= len(lines) else ""
-        indent = row[: len(row) - len(row.lstrip())]
-        if "\t" in indent:
-            return (
-                "a tab indents this line",
-                Place(file, number, indent.index("\t") + 1),
-                "indent with spaces: YAML takes no tabs",
-            )
-    if "'\\t'" in said:
-        return "a tab stands before this value", place, "use spaces: YAML takes no tabs here"
-    for phrase, message, remedy in _PLAIN_ENGLISH:
-        if phrase in said:
-            return message, place, remedy
-    return f"is not valid YAML: {said}", place, None
-
-
-def _marked(error: Any) -> tuple[str, int, int]:  # noqa: ANN401 - the parser is untyped
-    """What the parser says, and its line and column counted from 1."""
-    mark = error.problem_mark or error.context_mark
-    said = str(error.problem or error.context)
-    return (said, mark.line + 1, mark.column + 1) if mark is not None else (said, 1, 1)
-
-
-def _explain_character(error: Any, text: str, file: str) -> tuple[str, Place, str | None]:  # noqa: ANN401
-    """A character that no YAML text may hold."""
-    at = getattr(error, "position", None)
-    before = text[:at] if isinstance(at, int) else ""
-    place = Place(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-    code = getattr(error, "character", None)
-    if not isinstance(code, int):
-        return f"is not valid YAML: {error}", place, None
-    return f"holds the control character U+{code:04X}", place, "remove it, or write it as an escape in double quotes"
-
-
-def shorten(value: object) -> str:
-    """A value as a message shows it: at most 60 characters."""
-    if value is None:
-        return "nothing"
-    shown = repr(value) if not isinstance(value, bool) else str(value).lower()
-    return shown if len(shown) <= 60 else shown[:57] + "..."
-
-
-def near_miss(word: object, known: Iterable[str]) -> str:
-    """``"did you mean 'x'? "`` where a known word looks like this one, else nothing.
-
-    >>> near_miss("conv2", ["conv2d", "linear"])
-    "did you mean 'conv2d'? "
-    """
-    near = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}? " if near else ""

@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
-from dse.inputs.yaml import Listed, Strict
-from dse.units import FORMAT_BITS
+from dse.inputs.fields import (
+    MAX_SIZE,
+    Margin,
+    Names,
+    PaddingOrSame,
+    PairPadding,
+    PairPaddingOrSame,
+    PairSize,
+    PrecisionText,
+    ReshapedTo,
+    Size,
+)
+from dse.inputs.yaml import Strict
 from dse.workload import attention, elementwise, layers, recurrent
 from dse.workload.elementwise import Activation, Method, Mode
 from dse.workload.parts import Layer
 from dse.workload.recurrent import CellActivation
-from dse.workload.shapes import Image, Sequence, Tokens, Vector
-
-MAX_SIZE = 2**24
-"""Most channels, features, steps or pixels along one side."""
+from dse.workload.shapes import Image, Sequence, Vector
 
 MAX_ROWS = 2**40
 """Most rows of an embedding's table."""
@@ -24,126 +32,6 @@ MAX_ROWS = 2**40
 MAX_STACK = 1_000
 
 LAYER_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_\-]*$"
-
-Size = Annotated[int, Field(ge=1, le=MAX_SIZE)]
-Margin = Annotated[int, Field(ge=0, le=MAX_SIZE)]
-
-
-def _pair(least: int, *, same: bool = False) -> BeforeValidator:
-    """Reads 3 or [3, 5] as (height, width), each at least `least`, and "same" where it may be."""
-
-    def read(value: object) -> object:
-        if same and value == "same":
-            return value
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = [value, value]
-        numbers = cast("list[object]", value) if isinstance(value, list) else []
-        if len(numbers) != 2 or any(isinstance(n, bool) or not isinstance(n, int) for n in numbers):
-            raise ValueError(f"a whole number, or [height, width]{', or same' if same else ''}, is needed, got {value!r}")
-        pair = cast("list[int]", numbers)
-        if min(pair) < least or max(pair) > MAX_SIZE:
-            raise ValueError(f"must be at least {least}, got {value!r}")
-        return (pair[0], pair[1])
-
-    return BeforeValidator(read)
-
-
-def _pair_schema(least: int, *, same: bool = False) -> WithJsonSchema:
-    number: dict[str, Any] = {"type": "integer", "minimum": least}
-    forms: list[dict[str, Any]] = [number, {"type": "array", "items": number, "minItems": 2, "maxItems": 2}]
-    return WithJsonSchema({"anyOf": [*forms, {"const": "same"}] if same else forms})
-
-
-PairSize = Annotated[Any, _pair(1), _pair_schema(1)]
-PairPadding = Annotated[Any, _pair(0), _pair_schema(0)]
-PairPaddingOrSame = Annotated[Any, _pair(0, same=True), _pair_schema(0, same=True)]
-
-
-def _padding(value: object) -> object:
-    if value == "same" or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SIZE):
-        return value
-    raise ValueError(f"a whole number of at least 0, or same, is needed, got {value!r}")
-
-
-PaddingOrSame = Annotated[
-    Any, BeforeValidator(_padding), WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"const": "same"}]})
-]
-
-
-def _names(value: object) -> object:
-    """Reads one name as a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[
-    Listed[str],
-    BeforeValidator(_names),
-    Field(min_length=1),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
-]
-
-
-def _format(value: object) -> object:
-    if not isinstance(value, str) or value not in FORMAT_BITS:
-        raise ValueError(f"a number format is needed, one of {', '.join(FORMAT_BITS)}, got {value!r}")
-    return value
-
-
-Format = Annotated[str, BeforeValidator(_format), WithJsonSchema({"enum": list(FORMAT_BITS)})]
-
-
-class PrecisionText(Strict):
-    """Number formats; a key that is left out is inherited (in the end int8, int8, int32)."""
-
-    weights: Format | None = Field(None, description="format of weights")
-    activations: Format | None = Field(None, description="format of activations and states")
-    accumulators: Format | None = Field(None, description="format of partial sums that leave the chip")
-
-    def settings(self) -> tuple[tuple[str, str], ...]:
-        """The keys that are set."""
-        return tuple((name, value) for name in ("weights", "activations", "accumulators") if (value := getattr(self, name)))
-
-
-class ShapeText(Strict):
-    """An image {channels, height, width}, a sequence {features, steps}, a vector {features} or token ids {tokens}."""
-
-    channels: Size | None = None
-    height: Size | None = None
-    width: Size | None = None
-    features: Size | None = None
-    steps: Size | None = None
-    tokens: Size | None = None
-
-    def shape(self) -> Image | Sequence | Vector | Tokens | None:
-        """What the keys make together; None if they make nothing."""
-        match (self.channels, self.height, self.width, self.features, self.steps, self.tokens):
-            case (int(channels), int(height), int(width), None, None, None):
-                return Image(channels, height, width)
-            case (None, None, None, int(features), int(steps), None):
-                return Sequence(features, steps)
-            case (None, None, None, int(features), None, None):
-                return Vector(features)
-            case (None, None, None, None, None, int(tokens)):
-                return Tokens(tokens)
-            case _:
-                return None
-
-
-def _shape(text: ShapeText) -> ShapeText:
-    if text.shape() is None:
-        given = ", ".join(sorted(text.model_fields_set)) or "nothing"
-        raise ValueError(f"{{channels, height, width}}, {{features, steps}}, {{features}} or {{tokens}} is needed, got {given}")
-    return text
-
-
-def _no_tokens(text: ShapeText) -> ShapeText:
-    if text.tokens is not None:
-        raise ValueError("an image, a sequence or a vector is needed, not token ids")
-    return text
-
-
-InputShape = Annotated[ShapeText, AfterValidator(_shape)]
-ReshapedTo = Annotated[InputShape, AfterValidator(_no_tokens)]
 
 
 class LayerText(Strict):

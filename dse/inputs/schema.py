@@ -9,7 +9,8 @@ from pydantic_core.core_schema import ValidationInfo, ValidatorFunctionWrapHandl
 
 from dse.hardware.goals import MOST_OBJECTIVES, Metric
 from dse.inputs import layer_schema as models
-from dse.inputs.layer_schema import LAYER_NAME, InputShape, PrecisionText
+from dse.inputs.fields import InputShape, PrecisionText
+from dse.inputs.layer_schema import LAYER_NAME
 from dse.inputs.yaml import Listed, Strict, Time
 
 MAX_REPEATS = 10_000

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from dse.errors import InputError, Problem
-from dse.inputs.document import near_miss
+from dse.inputs.wording import near_miss
 
 Kind = Literal["workloads", "search_spaces"]
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dse.errors import Collector, InputError, Place, UnsupportedLayer
-from dse.inputs.document import DataPath, Document, near_miss, read_document
-from dse.inputs.layer_schema import LayerText, PrecisionText
+from dse.inputs.document import DataPath, Document, read_document
+from dse.inputs.fields import PrecisionText
+from dse.inputs.layer_schema import LayerText
 from dse.inputs.schema import TOLERANT, BlockText, NetworkText, UnreadableLayer, WorkloadText
 from dse.inputs.shipped import find
+from dse.inputs.wording import near_miss
 from dse.inputs.yaml import problems_in
 from dse.workload.network import INPUT, Network, Node
 from dse.workload.precision import Precision

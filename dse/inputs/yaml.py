@@ -14,7 +14,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from dse.errors import InputError, Problem
-from dse.inputs.document import Data, DataPath, Document, near_miss, read_document, read_text, shorten
+from dse.inputs.document import Data, DataPath, Document, read_document, read_text
+from dse.inputs.wording import near_miss, shorten
 from dse.units import EXAMPLES, UNITS, UnitError, parse_quantity
 
 __all__ = [

@@ -43,23 +43,23 @@ class Metrics:
     @property
     def total_latency_s(self) -> FloatColumn:
         """Weighted sum of the scenarios' latencies: the time to run each of them once."""
-        return self.latency_s @ self.work.weight
+        return _weighted(self.latency_s, self.work.weight)
 
     @property
     def total_energy_j(self) -> FloatColumn:
         """Weighted sum of the scenarios' energies."""
-        return self.energy_j @ self.work.weight
+        return _weighted(self.energy_j, self.work.weight)
 
     @property
     def total_dram_bytes(self) -> FloatColumn:
         """Weighted sum of the scenarios' off-chip bytes."""
-        return self.dram_bytes @ self.work.weight
+        return _weighted(self.dram_bytes, self.work.weight)
 
     @property
     def throughput_per_s(self) -> FloatColumn:
         """Weighted geometric mean over scenarios of inferences per second (batch / latency)."""
         share = self.work.weight / self.work.weight.sum()
-        return np.exp((np.log(self.work.batch) - np.log(self.latency_s)) @ share)
+        return np.exp(_weighted(np.log(self.work.batch) - np.log(self.latency_s), share))
 
     def metric(self, name: str) -> FloatColumn:
         """One figure of merit per design by its objective's name, in SI."""
@@ -80,6 +80,14 @@ class Metrics:
                 return self.costs.peak_power_w
             case _:
                 raise KeyError(name)
+
+
+def _weighted(values: FloatColumn, weight: FloatColumn) -> FloatColumn:
+    """Weighted sum over scenarios, added in their order: a design's total never depends on what is evaluated beside it."""
+    total = np.zeros(len(values))
+    for scenario, factor in enumerate(weight.tolist()):
+        total += factor * values[:, scenario]
+    return total
 
 
 def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:

@@ -83,7 +83,6 @@ class _Shapes:
     input_bits: IntColumn
     weight_bits: IntColumn
     output_bits: IntColumn
-    accumulator_bits: IntColumn
 
     @classmethod
     def of(cls, operations: Sequence[TensorOperation]) -> _Shapes:
@@ -102,7 +101,6 @@ class _Shapes:
             input_bits=row([op.input_bits for op in operations]),
             weight_bits=row([op.weight_bits for op in operations]),
             output_bits=row([op.output_bits for op in operations]),
-            accumulator_bits=row([op.accumulator_bits for op in operations]),
         )
 
 
@@ -193,19 +191,18 @@ def _stream(
 def _buffer_bytes(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: _Shapes) -> FloatColumn:
     """Bytes between buffer and array: what the array does not hold is read once for each fold that needs it.
 
-    Partial sums of t row blocks cross 2·t - 2 times at accumulator width and once, finished, at output width.
+    Finished outputs cross once. Partial sums of several row blocks turn round in accumulators beside the array (TPU v1's 4 MiB,
+    NVDLA's CACC), whose energy is in that of the MAC unit: its figures come from whole chips.
     """
     inputs = (s.m * s.k * s.groups * s.input_bits).astype(np.float64)
     weights = (s.k * s.n * s.groups * s.weight_bits).astype(np.float64)
     finished = (s.m * s.n * s.groups * s.output_bits).astype(np.float64)
-    partial = (s.m * s.n * s.groups * s.accumulator_bits).astype(np.float64)
-    row_blocks = _ceil(s.c, rows) * s.taps if dataflow == "dot_product" else _ceil(s.k, rows)
     if dataflow == "ideal":
         bits = inputs + weights + finished
     elif dataflow == "output_stationary":
         bits = inputs * _ceil(s.n, cols) + weights * _ceil(s.m, rows) + finished
     elif dataflow == "input_stationary":
-        bits = inputs + weights * _ceil(s.m, cols) + partial * 2 * (row_blocks - 1) + finished
+        bits = inputs + weights * _ceil(s.m, cols) + finished
     else:
-        bits = inputs * _ceil(s.n, cols) + weights + partial * 2 * (row_blocks - 1) + finished
+        bits = inputs * _ceil(s.n, cols) + weights + finished
     return bits * s.repeats / BITS_PER_BYTE

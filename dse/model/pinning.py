@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dse.model.candidates import Candidates, not_dominated
+from dse.model.candidates import Candidates
+from dse.model.dominance import not_dominated, staircase
 from dse.model.windows import Ints
 from dse.workload.operations import TensorOperation
 
@@ -131,15 +132,8 @@ def pinning_choice(block: Candidates) -> Ints:
     streaming: list[Ints] = []
     for passes in np.unique(block.weight_moved):
         same = np.flatnonzero(block.weight_moved == passes)
-        streaming.append(same[not_dominated_pairs(block.held[same], block.other_moved[same])])
+        streaming.append(same[staircase(block.held[same], block.other_moved[same])])
     chosen = np.concatenate(streaming)
     chosen = chosen[not_dominated(np.stack([block.held[chosen], block.other_moved[chosen], block.weight_moved[chosen]]))]
-    pinned = not_dominated_pairs(block.held - block.weight_held, block.other_moved)
+    pinned = staircase(block.held - block.weight_held, block.other_moved)
     return np.unique(np.concatenate([chosen, pinned]))
-
-
-def not_dominated_pairs(first: Ints, second: Ints) -> Ints:
-    """Indices of the points that no other equals or betters in both columns."""
-    order = np.lexsort((second, first))
-    ordered = second[order]
-    return order[np.concatenate([[True], ordered[1:] < np.minimum.accumulate(ordered)[:-1]])]

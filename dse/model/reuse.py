@@ -11,6 +11,7 @@ Arithmetic is in bits and exact; capacities and traffic are rounded up to bytes 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -20,9 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dse.errors import InputError
-from dse.model.candidates import FAMILIES, PLANS, Candidates, Family, candidates
+from dse.model.candidates import Candidates, candidates
+from dse.model.dominance import falls, staircase
 from dse.model.folding import fold
 from dse.model.pinning import Pinning, pinning_choice
+from dse.model.plans import FAMILIES, PLANS, Family
 from dse.model.windows import Ints
 from dse.model.witness import Mapping
 from dse.units import BITS_PER_BYTE
@@ -147,7 +150,8 @@ def traffic_table(
     for column, operation in enumerate(operations):
         columns.setdefault(_neutral(operation), []).append(column)
     for operation, where in columns.items():
-        total, weights = reuse_curve(operation, family=family)._look_up(capacities)  # noqa: SLF001
+        curve = reuse_curve(operation, family=family)
+        total, weights = curve.at(capacities), curve.weight_at(capacities)
         others = np.subtract(total, weights, out=np.full_like(total, np.inf), where=np.isfinite(total))
         weight[:, where], other[:, where] = weights[:, None], others[:, None]
     return TrafficTable(weight_bytes=weight, other_bytes=other)
@@ -156,7 +160,7 @@ def traffic_table(
 def _with_widths(operation: TensorOperation, bytes_per_element: Widths) -> TensorOperation:
     widths = bytes_per_element if isinstance(bytes_per_element, tuple) else (bytes_per_element,) * 4
     bits = [width * BITS_PER_BYTE for width in widths]
-    if len(bits) != 4 or any(not (width > 0 and width == int(width)) for width in bits):
+    if len(bits) != 4 or any(not (0 < width < math.inf and width == int(width)) for width in bits):
         raise InputError(
             f"{bytes_per_element!r} bytes per element: give one width, or (input, weight, output, accumulator), in whole bits"
         )
@@ -180,14 +184,14 @@ def _curve(operation: TensorOperation, family: Family | None) -> ReuseCurve:
     if operation.repeats > 1:
         return _repeated_curve(operation, family)
     nest = fold(operation).nest
-    found = candidates(nest, family, lambda block: _staircase(block.held, block.moved))
-    found = found.take(_staircase(_bytes(found.held), found.moved))
+    found = candidates(nest, family, lambda block: staircase(block.held, block.moved))
+    found = found.take(staircase(_bytes(found.held), found.moved))
     traffic = _bytes(found.moved * operation.groups)
-    found = found.take(falls := _falls(traffic))
+    found = found.take(lower := falls(traffic))
     return ReuseCurve(
         operation=operation,
         capacity_bytes=_bytes(found.held),
-        traffic_bytes=traffic[falls],
+        traffic_bytes=traffic[lower],
         weight_traffic_bytes=_bytes(found.weight_moved * operation.groups),
         compulsory_bytes=operation.compulsory_bytes,
         _mappings=found,
@@ -202,27 +206,16 @@ def _repeated_curve(operation: TensorOperation, family: Family | None) -> ReuseC
     capacity = np.unique(_bytes(corners))
     choice = pinning.choose(capacity * BITS_PER_BYTE)
     traffic = _bytes(choice.moved)
-    falls = _falls(traffic)
+    lower = falls(traffic)
     return ReuseCurve(
         operation=operation,
-        capacity_bytes=capacity[falls],
-        traffic_bytes=traffic[falls],
-        weight_traffic_bytes=_bytes(choice.weight_moved)[falls],
+        capacity_bytes=capacity[lower],
+        traffic_bytes=traffic[lower],
+        weight_traffic_bytes=_bytes(choice.weight_moved)[lower],
         compulsory_bytes=operation.compulsory_bytes,
         _mappings=found.take(kept),
         _pinning=pinning,
     )
-
-
-def _staircase(held: Ints, moved: Ints) -> Ints:
-    """Indices of the running minimum of `moved` over ascending `held`."""
-    order = np.lexsort((moved, held))
-    return order[_falls(moved[order])]
-
-
-def _falls(values: Ints) -> Ints:
-    """Indices at which `values` is below all that came before."""
-    return np.flatnonzero(np.concatenate([[True], values[1:] < np.minimum.accumulate(values)[:-1]]))
 
 
 def _bytes(bits: Ints) -> Ints:
@@ -234,8 +227,9 @@ def _whole_bits(capacity_bytes: Floats) -> Ints:
     return (np.clip(np.floor(capacity_bytes), -1, _LARGEST_BITS // BITS_PER_BYTE) * BITS_PER_BYTE).astype(np.int64)
 
 
-def _like(values: Floats, asked: object) -> float | Floats:
-    return values.reshape(np.shape(asked)) if np.ndim(asked) else float(values[0])  # pyright: ignore[reportArgumentType,reportCallIssue]
+def _like(values: Floats, asked: float | npt.NDArray[np.int64] | Floats) -> float | Floats:
+    """A number for a number, an array of the same shape for an array."""
+    return values.reshape(asked.shape) if isinstance(asked, np.ndarray) and asked.ndim else float(values[0])
 
 
 def _mapping(operation: TensorOperation, found: Candidates, index: int, pinned_bits: int, weight_bits: int) -> Mapping:

@@ -60,7 +60,8 @@ class AxisTiles:
 
     ``reach`` is the most input positions that one tile reads and ``reach_sum`` their sum over all tiles; ``rolled`` is the
     most that are alive when the tiles are visited in order and what a later tile reads is kept, so that each of the
-    ``touched`` positions is loaded once; ``fed`` outputs read at least one input. The sweeps follow inputs along outputs, outputs along inputs, inputs along taps.
+    ``touched`` positions is loaded once. ``fed`` outputs read at least one input. The sweeps follow inputs along outputs,
+    outputs along inputs, and inputs along taps.
     """
 
     size: Ints

@@ -12,7 +12,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from typing import Literal
 
-from dse.model.candidates import Family
+from dse.model.plans import Family
 from dse.units import format_quantity
 from dse.workload.operations import TensorOperation
 
@@ -50,7 +50,9 @@ class Mapping:
     def __str__(self) -> str:
         operand, dimensions = _STATIONARY[self.family]
         sizes = " x ".join(f"{name}={self.tile[name]}" for name in dimensions if self.tile[name] > 1 or self.trips[name] > 1)
-        order = ", ".join(f"{loop} ({self.trips[loop.lower()]})" for loop in self.loops if loop.isupper() and self.trips[loop.lower()] > 1)
+        order = ", ".join(
+            f"{loop} ({self.trips[loop.lower()]})" for loop in self.loops if loop.isupper() and self.trips[loop.lower()] > 1
+        )
         held = " + ".join(f"{name} {_bytes(self.footprint_bytes[name])}" for name in OPERANDS)
         moved = ", ".join(f"{name} {_bytes(self.traffic_bytes[name])}" for name in OPERANDS)
         pinned = f" {_bytes(self.pinned_weight_bytes)} of the weights stay for all repeats." if self.pinned_weight_bytes else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -40,8 +41,8 @@ FLOW_LEGEND = {
 BOUND_MARK = {"compute": "c", "memory": "m", "vector": "v", "dependency": "d", "ridge": "r", "none": "-", "buffer": "!"}
 """What binds, as a letter behind a latency."""
 
-DESIGNS_A_BLOCK = 6
-"""Columns of designs that fit 80 characters beside the scenario names."""
+LATENCY_WIDTH = 10
+"""Characters of a latency, what binds it, and a space."""
 
 
 def _plain(title: str | None = None) -> Table:
@@ -55,7 +56,7 @@ def front_report(front: Front, results: Sequence[Result], rows: Sequence[int], f
     parts: list[RenderableType] = [_heading(front), Text(), _designs(front, results, rows), Text()]
     knee = list(rows).index(front.knee)
     if len(results[0].scenarios) > 1 or len(results) > 1:
-        parts += [*_latencies(results, knee), Text()]
+        parts += [_Latencies(results, knee), Text()]
     parts += [scenario_table(results[knee], f"Design {label(knee)}, the knee: each scenario"), Text(), _closing(front, folder)]
     return Group(*parts)
 
@@ -163,24 +164,32 @@ def memory_text(design: Design) -> str:
     return design.memory + (f" x{design.channels}" if design.channels > 1 else "")
 
 
-def _latencies(results: Sequence[Result], knee: int) -> Iterable[RenderableType]:
-    names = [str(name) for name in results[0].scenarios["scenario"]]
-    seen: set[str] = set()
-    for begin in range(0, len(results), DESIGNS_A_BLOCK):
-        block = list(range(begin, min(begin + DESIGNS_A_BLOCK, len(results))))
-        table = _plain("Latency of each scenario, and what binds it" if begin == 0 else None)
+@dataclass(frozen=True, slots=True)
+class _Latencies:
+    """Latency of each scenario on each design, in as many tables side below side as the width needs."""
+
+    results: Sequence[Result]
+    knee: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        names = [str(name) for name in self.results[0].scenarios["scenario"]]
+        across = max(1, (options.max_width - max(map(len, names)) - 1) // LATENCY_WIDTH)
+        for begin in range(0, len(self.results), across):
+            title = "Latency of each scenario, and what binds it" if begin == 0 else None
+            yield self._block(names, range(begin, min(begin + across, len(self.results))), title)
+        bounds = {str(bound) for result in self.results for bound in result.scenarios["bound"]}
+        yield Text("binds: " + ", ".join(f"{BOUND_MARK[name]} {name}" for name in BOUND_MARK if name in bounds), style="dim")
+
+    def _block(self, names: Sequence[str], positions: range, title: str | None) -> Table:
+        table = _plain(title)
         table.add_column("scenario", no_wrap=True)
-        for position in block:
-            table.add_column(label(position) + ("*" if position == knee else ""), justify="right", no_wrap=True)
+        for position in positions:
+            table.add_column(label(position) + ("*" if position == self.knee else ""), justify="right", no_wrap=True)
         for index, name in enumerate(names):
-            cells: list[str] = []
-            for position in block:
-                row = results[position].scenarios.iloc[index]
-                seen.add(str(row["bound"]))
-                cells.append(f"{format_quantity(float(row['latency_s']), 'time')} {BOUND_MARK[str(row['bound'])]}")
+            rows = [self.results[position].scenarios.iloc[index] for position in positions]
+            cells = [f"{format_quantity(float(row['latency_s']), 'time')} {BOUND_MARK[str(row['bound'])]}" for row in rows]
             table.add_row(name, *cells)
-        yield table
-    yield Text("binds: " + ", ".join(f"{BOUND_MARK[name]} {name}" for name in BOUND_MARK if name in seen), style="dim")
+        return table
 
 
 def scenario_table(result: Result, title: str) -> RenderableType:

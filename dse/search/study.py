@@ -6,6 +6,7 @@ stored in real units. Designs that come again are counted and answered from what
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -167,14 +168,10 @@ def _sampler(name: Sampler, seed: int | None) -> BaseSampler:
 
 
 def _gp_sampler(seed: int | None) -> BaseSampler:
-    try:
-        return optuna.samplers.GPSampler(seed=seed, deterministic_objective=True, warn_independent_sampling=False)
-    except ImportError:
-        raise InputError(
-            Problem(
-                "sampler 'gp' needs PyTorch, which is not installed", remedy="pip install 'dse[gp]', or choose another sampler"
-            )
-        ) from None
+    if importlib.util.find_spec("torch") is None:
+        remedy = "pip install 'dse[gp]', or choose another sampler"
+        raise InputError(Problem("sampler 'gp' needs PyTorch, which is not installed", remedy=remedy))
+    return optuna.samplers.GPSampler(seed=seed, deterministic_objective=True, warn_independent_sampling=False)
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:

@@ -120,7 +120,8 @@ class TransposedConvolution2d:
     """The gradient of a convolution as a layer: output extent (H - 1)·stride - 2·padding + kernel + output_padding.
 
     It is the convolution of the input with stride - 1 zeros stuffed between its positions (`Axis.upsample`); the
-    multiplications with those zeros do not count, so its MACs are those of the convolution it mirrors.
+    multiplications with those zeros do not count, so its MACs are those of the convolution it mirrors. At stride 1 nothing is
+    stuffed: it is a convolution with padding, whose products count as in any other.
     """
 
     kind: Literal["transposed_conv2d"] = "transposed_conv2d"

@@ -118,7 +118,7 @@ def test_the_overhead_is_the_geometric_mean_of_what_three_chips_leave_for_it():
         parts = nvdla(macs, rows, kib, 16.0).peak_power_parts_w
         each.append((peak_mw * 1e-3 - parts["static"][0] - parts["sram"][0]) / parts["array"][0] * overhead)
     implied["nvdla"] = float(np.exp(np.mean(np.log(each))))
-    assert implied == pytest.approx({"tpu_v1": 1.0, "eyeriss": 6.3, "nvdla": 1.9}, rel=0.05)
+    assert implied == pytest.approx({"tpu_v1": 0.93, "eyeriss": 5.8, "nvdla": 1.39}, rel=0.05)
     assert np.exp(np.mean(np.log(list(implied.values())))) == pytest.approx(overhead, rel=0.03)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from dse.model.reuse import reuse_curve
 from dse.workload.operations import Conv2d, Gemm, TensorOperation
 

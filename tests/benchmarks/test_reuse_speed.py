@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+
 from dse.workload.operations import Conv2d, Gemm, TensorOperation
 
 RESNET50_STAGES = ((56, 64, 64, 3, 1), (28, 256, 128, 4, 2), (14, 512, 256, 6, 2), (7, 1024, 512, 3, 2))

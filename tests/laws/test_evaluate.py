@@ -65,6 +65,12 @@ def test_energy_is_at_least_its_parts(workload, seed):
     assert (metrics.energy_j >= floor * (1 - 1e-9)).all()
 
 
+@given(names, seeds)
+def test_average_power_is_at_most_the_peak(workload, seed):
+    metrics = run(workload, "edge", drawn("edge", seed, n=50))
+    assert (metrics.energy_j / metrics.latency_s <= metrics.costs.peak_power_w[:, None] * (1 + 1e-9)).all()
+
+
 @given(seeds, st.integers(2, 5))
 def test_n_copies_cost_n_times_one(seed, copies):
     """A suite that runs each scenario n times takes n times as long, at the same throughput."""

@@ -109,15 +109,20 @@ def test_precision_scales_bytes_and_not_work(net):
 
 @given(small, small, pairs, pairs, sides, sides)
 def test_transposed_convolution_mirrors_a_convolution(channels, filters, kernel, stride, height, width):
-    """The convolution from its output back to its input: the same MACs and weights."""
+    """The convolution from its output back to its input: the same products of numbers, MACs and weights.
+
+    At stride 1 it is a padded convolution, and products with padding count as they do there.
+    """
     transposed = TransposedConvolution2d(filters=filters, kernel=kernel, stride=stride)
     shape = Image(channels, height, width)
     large = transposed.output((shape,))
     mirrored = Convolution2d(filters=channels, kernel=kernel, stride=stride)
     assert mirrored.output((large,)) == shape
     there, back = network(transposed, shape), network(mirrored, large)
-    assert there.macs() == back.macs()
+    assert there.lower().steps[0].operation.true_macs == back.lower().steps[0].operation.true_macs
     assert there.parameters == back.parameters
+    if min(stride) > 1:
+        assert there.macs() == back.macs()
 
 
 @given(st.sampled_from(["rnn", "lstm", "gru"]), small, small, st.integers(1, 9), batches)

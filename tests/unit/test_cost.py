@@ -109,11 +109,11 @@ def test_a_small_buffer_costs_less_to_read_and_a_large_one_is_made_of_banks():
     assert energies[3] == energies[2]
 
 
-def test_an_edge_feeds_one_operand_for_each_row_and_column():
-    assert edge_bytes_per_cycle(design(cores=4))[0] == 4 * 64
-    assert edge_bytes_per_cycle(design(precision="bf16"))[0] == 2 * 64
-    assert edge_bytes_per_cycle(design(precision="int4"))[0] == 32
-    assert edge_bytes_per_cycle(design(dataflow="ideal", array_rows=1024, array_cols=1))[0] == 64
+def test_operands_enter_on_two_edges_and_outputs_leave_on_the_third():
+    assert edge_bytes_per_cycle(design(cores=4))[0] == 4 * 96
+    assert edge_bytes_per_cycle(design(precision="bf16"))[0] == 2 * 96
+    assert edge_bytes_per_cycle(design(precision="int4"))[0] == 48
+    assert edge_bytes_per_cycle(design(dataflow="ideal", array_rows=1024, array_cols=1))[0] == 96
 
 
 def test_price_adds_up_by_hand_for_an_organic_package():
@@ -215,3 +215,21 @@ def test_a_static_power_density_of_the_user_changes_static_power_alone():
     assert after.static_power_w[0] == pytest.approx(5 * before.static_power_w[0])
     assert after.price_usd[0] == before.price_usd[0]
     assert after.area_mm2[0] == before.area_mm2[0]
+
+
+def test_logic_moves_between_nodes_by_density_to_the_measured_power():
+    power = math.log(1702 / 1033) / math.log(28.9 / 15.3)
+    int8 = shipped_technology().mac_area_mm2["int8"]
+    assert power < 1
+    assert int8.at(7).value == pytest.approx(1702e-6 * (15.3 / 91.2) ** power)
+    assert int8.at(28).value == pytest.approx(1702e-6)
+    assert int8.at(16).value == pytest.approx(1033e-6)
+    assert int8.at(7).unverified
+    assert not int8.at(28).unverified
+
+
+def test_another_format_grows_by_its_arithmetic_and_the_bits_that_it_holds():
+    areas = shipped_technology().mac_area_mm2
+    share = 419e-6 / areas["int8"].at(45).value
+    ratio = share * 5051 / 419 + (1 - share) * (3 * 16 + 32) / (3 * 8 + 32)
+    assert areas["bf16"].at(7).value == pytest.approx(ratio * areas["int8"].at(7).value)

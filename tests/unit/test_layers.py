@@ -72,7 +72,7 @@ class TestLinear:
         assert operation.compulsory_bytes == 16 * 2 + 16 * 8 // 2 + 8 * 2
 
     def test_activation_rides_on_the_product(self):
-        product, gelu = lower(Linear(features=10, activation="gelu"), Vector(4), batch=3)
+        _, gelu = lower(Linear(features=10, activation="gelu"), Vector(4), batch=3)
         assert (gelu.elements, gelu.ops, gelu.bytes, gelu.fused) == (30, 60, 0, True)
 
 

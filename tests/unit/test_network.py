@@ -21,7 +21,10 @@ ADD = Combine(kind="add")
 FUNCTION = ActivationLayer(function="relu")
 
 
-def network(*layers, input=Image(4, 8, 8), name="net"):
+IMAGE = Image(4, 8, 8)
+
+
+def network(*layers, input=IMAGE, name="net"):
     """Layers as (name, layer) or (name, layer, inputs); the default input is the layer before."""
     nodes, previous = [], "input"
     for name_, layer, *reads in layers:

@@ -1,16 +1,19 @@
 """Reuse curves by hand, by literal replay and by exhaustive enumeration."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from reuse_enumeration import Enumeration
+from reuse_replay import replay
+
 from dse.errors import InputError
+from dse.model.candidates import candidates
 from dse.model.folding import fold
 from dse.model.reuse import reuse_curve, traffic_table
 from dse.model.windows import axis_tiles, most_alive
 from dse.workload.operations import Axis, Conv2d, Gemm, TensorOperation
-from reuse_enumeration import Enumeration
-from reuse_replay import replay
 
 BYTE = {"input": 8, "weight": 8, "output": 8, "accumulator": 8}
 WIDE_SUMS = {"input": 8, "weight": 16, "output": 8, "accumulator": 32}
@@ -60,7 +63,9 @@ def test_every_mapping_replays_to_its_traffic_and_footprint(operation):
 
 @pytest.mark.parametrize("family", ["output_stationary", "input_stationary", "weight_stationary"])
 def test_mappings_of_one_family_replay(family):
-    for operation, widths in itertools.product((conv(2, 2, 2, 3, 3, 2, 2, padding=1), conv(1, 2, 3, 4, 2, 3, 2, stride=2)), WIDTHS[:2]):
+    for operation, widths in itertools.product(
+        (conv(2, 2, 2, 3, 3, 2, 2, padding=1), conv(1, 2, 3, 4, 2, 3, 2, stride=2)), WIDTHS[:2]
+    ):
         curve = reuse_curve(operation.with_bits(**widths), family=family)
         assert curve.traffic_bytes[-1] == curve.compulsory_bytes
         for capacity, traffic in zip(curve.capacity_bytes, curve.traffic_bytes, strict=True):
@@ -71,8 +76,6 @@ def test_mappings_of_one_family_replay(family):
 
 @pytest.mark.parametrize("operation", [Gemm(m=3, n=4, k=3, repeats=3), conv(2, 2, 2, 2, 3, 2, 2, groups=2)])
 def test_pinned_mappings_replay(operation):
-    from dataclasses import replace
-
     operation = replace(operation, repeats=3)
     for widths in WIDTHS:
         curve = reuse_curve(operation.with_bits(**widths))
@@ -100,6 +103,7 @@ TINY = [
     conv(1, 3, 2, 3, 2, 2, 1, stride=3),
     conv(1, 1, 1, 4, 4, 3, 3, padding=1),
     conv(1, 2, 2, 4, 1, 3, 1),
+    conv(1, 1, 1, 4, 1, 3, 1, dilation=2),
     conv(1, 2, 2, 2, 2, 1, 1),
     conv(1, 2, 3, 1, 1, 2, 2),
     transposed(2, 1, taps=3, stride=2, outputs=4),
@@ -161,15 +165,40 @@ def test_pointwise_and_full_filters_fold_into_a_product():
 def test_repeats_pin_weights_by_hand():
     """A 1 x 4 vector times 4 x 4 weights, 3 times, 1-byte elements.
 
-    The least buffer is 3; outputs stay one at a time: input 16, weight 16, output 4 a step. Each byte more pins a weight and
-    saves 2 of its 3 fetches, until a larger buffer that reads the input once (5 elements) is worth more.
+    One output at a time reads the input for each of 4: 16 + 16 + 4 a step in 3 bytes; two at a time, 8 + 16 + 4 in 4. The fifth
+    byte pins a weight and saves 2 of its 3 fetches; with the sixth all 4 outputs stay and the input is read once.
     """
     curve = reuse_curve(Gemm(m=1, n=4, k=4, repeats=3), 1)
     assert curve.at(3) == 3 * (16 + 16 + 4)
-    assert curve.at(4) == 3 * (16 + 16 + 4) - 2
+    assert curve.at(4) == 3 * (8 + 16 + 4)
+    assert curve.at(5) == 3 * (8 + 16 + 4) - 2
+    assert curve.at(6) == 3 * (4 + 16 + 4)
     # All weights pinned: 16, and an input column of 4 with one sum, or 4 sums with one input.
     assert curve.at(16 + 5) == 16 + 3 * (4 + 4) == curve.compulsory_bytes
     assert curve.at(16 + 4) > curve.compulsory_bytes
+
+
+def test_pinned_curve_is_the_least_over_every_mapping():
+    """Against all candidates at every capacity, with the formula of `dse.model.pinning` applied one by one."""
+    operation = Gemm(m=12, n=10, k=9, repeats=3).with_bits(**BYTE)
+    curve = reuse_curve(operation)
+    every = candidates(operation, None, lambda block: np.arange(len(block.held)))
+    weights, weight_tile = 8 * 10 * 9, every.weight_held
+    passes = every.weight_moved // weights
+    for capacity in range(3, int(curve.capacity_bytes[-1]) + 2):
+        full = every.held - weight_tile + weights <= 8 * capacity
+        pinned = np.where(full, weights, np.minimum(8 * capacity - every.held, weights))
+        moved = 3 * every.other_moved + 3 * passes * (weights - pinned) + pinned
+        assert curve.at(capacity) == moved[every.held <= 8 * capacity].min() / 8
+    assert set(np.flatnonzero(np.diff(np.diff(curve.at(np.arange(3, curve.capacity_bytes[-1] + 2))))) + 4) <= {
+        corner + near for corner in curve.capacity_bytes.tolist() for near in (-1, 0, 1)
+    }
+
+
+def test_least_buffer_past_held_weights_by_hand():
+    """Nine taps, one sum and one input: every output reads its nine inputs again."""
+    curve = reuse_curve(conv(1, 1, 1, 4, 4, 3, 3), 1, family="weight_stationary")
+    assert (curve.capacity_bytes[0], curve.traffic_bytes[0]) == (11, 9 + 16 * 9 + 16)
 
 
 def test_half_bytes_round_up():
@@ -212,7 +241,12 @@ def test_unknown_family_and_too_large_operations_are_errors():
 
 
 def test_table_equals_the_curves():
-    operations = [Gemm(m=8, n=16, k=4), conv(2, 4, 4, 5, 5, 3, 3, padding=1), Gemm(m=8, n=16, k=4), Gemm(m=2, n=8, k=8, repeats=5)]
+    operations = [
+        Gemm(m=8, n=16, k=4),
+        conv(2, 4, 4, 5, 5, 3, 3, padding=1),
+        Gemm(m=8, n=16, k=4),
+        Gemm(m=2, n=8, k=8, repeats=5),
+    ]
     capacities = np.array([1, 8, 64, 512, 4096])
     table = traffic_table(operations, capacities)
     assert table.weight_bytes.shape == table.other_bytes.shape == (5, 4)

@@ -1,0 +1,140 @@
+"""The commands as a user runs them: what they print, what they write, how they end."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dse as library
+from dse.inputs.shipped import shipped_names
+
+WORKLOADS, SPACES = shipped_names("workloads"), shipped_names("search_spaces")
+KNOWN_CHIPS = ("eyeriss", "snowflake", "tpu_v1")
+
+
+def run_folder(tmp_path):
+    (folder,) = (tmp_path / "outputs").iterdir()
+    return folder
+
+
+def test_search_writes_everything_once(dse, tmp_path):
+    ran = dse("search", "mlp", "--trials", "150", "--budget", "price=15USD")
+    assert ran.code == 0, ran.err
+    assert ran.err == ""
+    folder = run_folder(tmp_path)
+    expected = {"front.csv", "trials.csv", "scenarios.csv", "layers_knee.csv", "result.json", "manifest.json", "inputs", "pareto.png", "roofline.png"}  # fmt: skip
+    assert {path.name for path in folder.iterdir()} == expected
+    assert {path.name for path in (folder / "inputs").iterdir()} == {"mlp.yaml", "edge.yaml"}
+    assert folder.name in ran.out
+    for picture in ("pareto.png", "roofline.png"):
+        assert (folder / picture).read_bytes().startswith(b"\x89PNG")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["seed"] == 0
+    assert manifest["budget"]["price"] == 15
+    assert {entry["file"] for entry in manifest["inputs"]} == {"mlp.yaml", "edge.yaml"}
+    assert all(len(entry["sha256"]) == 64 for entry in manifest["inputs"])
+    assert any("20" in line for line in manifest["assumptions"])
+    assert len(pd.read_csv(folder / "trials.csv")) == 150
+    assert dse("search", "mlp", "--trials", "150", "--budget", "price=15USD").code == 0
+    assert len(list((tmp_path / "outputs").iterdir())) == 2
+
+
+def test_front_csv_keeps_the_budget_when_evaluated_again(dse, tmp_path):
+    assert dse("search", "speech", "--trials", "200", "--budget", "power=3W").code == 0
+    stored = pd.read_csv(run_folder(tmp_path) / "front.csv")
+    space = library.load_space("edge").with_budget("power=3W")
+    again = library.evaluate_many(library.load_workload("speech"), stored, space)
+    assert again["feasible"].all()
+    np.testing.assert_array_equal(again["latency_s"], stored["latency_s"])
+
+
+def test_screen_fits_eighty_columns(dse, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for arguments in (("search", "speech", "--trials", "300"), ("evaluate", "tpu_apps", "--on", "tpu_v1"), ("list",)):
+        ran = dse(*arguments)
+        assert ran.code == 0
+        assert max(len(line.rstrip()) for line in ran.out.splitlines()) <= 80
+        assert "…" not in ran.out
+
+
+def test_json_is_only_json_and_whole(dse):
+    ran = dse("search", "mlp", "--space", "three_knobs", "--trials", "100", "--json")
+    assert ran.code == 0
+    result = json.loads(ran.out)
+    assert result["front"][result["knee"]]["knee"] is True
+    assert len(result["front"]) >= len(result["shown"])
+    assert set(result["scenarios"]) == set(result["shown"])
+    assert result["certificate"]["kind"] == "none"
+    assert result["assumptions"]
+
+
+def test_exact_front_is_certified(dse):
+    ran = dse("front", "mlp", "--space", "three_knobs", "--set", "sram=64KiB,256KiB,1MiB", "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["certificate"]["kind"] == "exact"
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("space", SPACES)
+def test_every_workload_on_every_space(dse, tmp_path, workload, space):
+    """Evaluates and searches without an error; what is returned keeps the budget when evaluated again from front.csv."""
+    if space in KNOWN_CHIPS:
+        evaluated = dse("evaluate", workload, "--on", space, "--json")
+        assert evaluated.code == 0, evaluated.err
+        result = json.loads(evaluated.out)
+        assert all(scenario["latency_s"] > 0 for scenario in result["scenarios"])
+    ran = dse("search", workload, "--space", space, "--trials", "40" if space in KNOWN_CHIPS else "400")
+    assert ran.code == 0, ran.err
+    stored = pd.read_csv(run_folder(tmp_path) / "front.csv")
+    again = library.evaluate_many(library.load_workload(workload), stored, library.load_space(space))
+    assert again["feasible"].all()
+
+
+def test_help_and_version_import_nothing_heavy():
+    code = (
+        "import sys\nfrom dse.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'optuna', 'numpy', 'pandas', 'scipy', 'numba', 'matplotlib', 'pydantic', 'ruamel', 'moocore'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "search" in ran.stdout
+
+
+def test_version(dse):
+    assert dse("--version").out.strip() == f"dse {library.__version__}"
+
+
+def test_ctrl_c_keeps_what_was_found(tmp_path):
+    """Interrupted as a terminal does it: exit 130, and a folder with what was evaluated."""
+    command = [sys.executable, "-c", "from dse.cli import main; main()", "search", "mlp", "--trials", "1000000"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(12)
+    process.send_signal(2)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert "Pareto-optimal" in out
+    folder = run_folder(tmp_path)
+    assert len(pd.read_csv(folder / "front.csv")) >= 1
+    assert json.loads((folder / "manifest.json").read_text())["interrupted"] is True
+    assert not [path for path in Path(tmp_path / "outputs").iterdir() if path.name.startswith(".")]
+
+
+def test_schema_is_json_schema(dse):
+    for name in ("workload", "space"):
+        ran = dse("schema", name)
+        assert json.loads(ran.out)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_completion_offers_shipped_names():
+    from dse.cli import _complete_space, _complete_workload
+
+    assert "speech" in _complete_workload("sp")
+    assert _complete_space("tpu") == ["tpu_v1"]

@@ -1,0 +1,110 @@
+"""The Optuna search and the exhaustive front against brute force."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+import dse
+from dse.cli import SamplerName
+from dse.errors import InputError, NoFeasibleDesign
+from dse.search import pareto
+from dse.search.exact import exact_front
+from dse.search.front import evaluate_many, losses_of
+from dse.search.study import SAMPLERS, search
+
+
+@pytest.fixture(scope="module")
+def mlp():
+    return dse.load_workload("mlp")
+
+
+@pytest.fixture(scope="module")
+def small():
+    space = dse.load_space("three_knobs")
+    for name, values in (("compute_units", "256,1024,4096"), ("bandwidth", "4GB/s,16GB/s,64GB/s"), ("sram", "64KiB,512KiB,4MiB")):
+        space = space.with_values(name, values)
+    return space
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])
+def test_every_sampler_finds_the_whole_front_of_a_small_space(mlp, small, sampler):
+    exact = exact_front(mlp, small)
+    found = search(mlp, small, trials=400, sampler=sampler, seed=1)
+    assert found.certificate.kind == "none"
+    assert exact.certificate.kind == "exact"
+    np.testing.assert_array_equal(losses_of(found.designs, small), losses_of(exact.designs, small))
+
+
+@pytest.mark.parametrize(
+    "objectives",
+    [("latency",), ("latency", "price"), ("throughput", "area", "energy"), ("latency", "energy", "price", "power")],
+)
+def test_exact_front_equals_brute_force(monkeypatch, mlp, small, objectives):
+    monkeypatch.setattr("dse.search.exact.BLOCK", 7)
+    space = small.with_objectives(*objectives).with_budget("price=60USD")
+    table = space.frame(space.indices(np.arange(space.size)))
+    metrics = evaluate_many(mlp, table, space)
+    feasible = metrics[metrics["feasible"]]
+    losses = losses_of(feasible, space)
+    expected = {tuple(row) for row in losses[pareto.nondominated(losses)]}
+    assert {tuple(row) for row in losses_of(exact_front(mlp, space).designs, space)} == expected
+
+
+def test_same_seed_same_front(mlp):
+    space = dse.load_space("edge")
+    first, second = (search(mlp, space, trials=150, seed=5) for _ in range(2))
+    assert first.designs.equals(second.designs)
+    assert not first.designs.equals(search(mlp, space, trials=150, seed=6).designs)
+
+
+def test_front_is_mutually_non_dominated_and_in_budget(mlp):
+    space = dse.load_space("edge").with_budget("price=15USD", "latency.dlrm@b1=5ms")
+    front = search(mlp, space, trials=300)
+    losses = losses_of(front.designs, space)
+    assert pareto.nondominated(losses).all()
+    again = evaluate_many(mlp, front.designs, space, per_scenario=True)
+    assert again["feasible"].all()
+    assert (again["price_usd"] <= 15).all()
+    assert (again["latency_s[dlrm@b1]"] <= 5e-3).all()
+    np.testing.assert_array_equal(again["latency_s"], front.designs["latency_s"])
+    assert front.designs["knee"].sum() == 1
+
+
+def test_nothing_feasible_names_the_nearest_and_the_limit(mlp, small):
+    with pytest.raises(NoFeasibleDesign) as caught:
+        search(mlp, small.with_budget("price=5USD"), trials=60)
+    assert caught.value.nearest["compute_units"] == 256
+    (violation,) = caught.value.violations
+    assert violation.quantity == "price"
+    assert violation.value > violation.limit == 5
+    with pytest.raises(NoFeasibleDesign):
+        exact_front(mlp, small.with_budget("price=5USD"))
+
+
+def test_interruption_keeps_what_was_found(mlp, small):
+    def stop(progress):
+        if progress.done >= 100:
+            raise KeyboardInterrupt
+
+    front = search(mlp, small, trials=1000, on_progress=stop)
+    assert front.interrupted
+    assert len(front.trials) == 100
+    assert len(front) >= 1
+
+
+def test_gp_without_torch_says_what_to_install(mlp, small):
+    if importlib.util.find_spec("torch"):
+        assert len(search(mlp, small, trials=12, sampler="gp")) >= 1
+    else:
+        with pytest.raises(InputError, match=r"dse\[gp\]"):
+            search(mlp, small, trials=12, sampler="gp")
+
+
+def test_the_command_line_offers_every_sampler():
+    assert {name.value for name in SamplerName} == set(SAMPLERS)
+
+
+def test_a_space_that_is_too_large_for_enumeration_says_so(mlp):
+    with pytest.raises(InputError, match="dse search"):
+        exact_front(mlp, dse.load_space("edge").with_values("cores", ",".join(str(n) for n in range(1, 200))))
