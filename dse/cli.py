@@ -32,7 +32,7 @@ PIPE_WIDTH = 100
 
 app = typer.Typer(
     name="dse",
-    help="Design-space exploration for deep-learning hardware: which machine to build for these networks and this budget, and why.",
+    help="Design-space exploration for deep-learning hardware: which machine to build for these networks, and why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -71,7 +71,9 @@ def _complete_space(incomplete: str) -> list[str]:
 
 WorkloadArgument = Annotated[
     str,
-    typer.Argument(metavar="WORKLOAD", help="A workload file, or a shipped name such as speech.", autocompletion=_complete_workload),
+    typer.Argument(
+        metavar="WORKLOAD", help="A workload file, or a shipped name such as speech.", autocompletion=_complete_workload
+    ),
 ]
 SpaceOption = Annotated[
     str | None,
@@ -185,7 +187,9 @@ def evaluate(
         str, typer.Option("--on", metavar="SPACE", help="A known chip, or a space with --set.", autocompletion=_complete_space)
     ],
     fixed: SetOption = None,
-    scenario: Annotated[str | None, typer.Option("--scenario", metavar="NAME", help="Just this scenario, such as resnet50@b1.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", metavar="NAME", help="Just this scenario, such as resnet50@b1.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate one machine on a workload: each scenario, each layer, what binds.

@@ -6,21 +6,31 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from dse.errors import Collector
 from dse.hardware.design import DATAFLOWS, FORMATS, BoolColumn, Designs, FloatColumn, IntColumn
 from dse.hardware.parameters import CHIP, KINDS, Kind, Value, suggestion
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from dse.hardware.space import Space
 
 _COLUMNS = {KINDS[name].column: KINDS[name] for name in CHIP}
 
 
+class DesignTable(pd.DataFrame):
+    """A table of designs that knows the space it was drawn from, and still does when rows are picked or columns added."""
+
+    _metadata = ["space"]  # noqa: RUF012 - pandas' own name for what it carries along
+    space: Space | None
+
+    @property
+    def _constructor(self) -> type[DesignTable]:
+        return DesignTable
+
+
 def frame_of_designs(designs: Designs) -> pd.DataFrame:
     """The columns of `designs`, with names in place of codes, in the order of `KINDS`."""
-    import pandas as pd
-
     names = {"dataflow": DATAFLOWS, "precision": FORMATS, "memory": designs.memories}
     return pd.DataFrame(
         {
@@ -94,8 +104,6 @@ def _read(
 
 
 def _codes(column: str, values: Any, choices: tuple[str, ...], wrong: Collector) -> IntColumn | None:  # noqa: ANN401
-    import pandas as pd
-
     # get_indexer answers -1 for what is not among the choices.
     codes = pd.Index(np.asarray(choices, dtype=object)).get_indexer(pd.Index(np.asarray(values, dtype=object)))
     if (codes < 0).any():

@@ -14,7 +14,7 @@ import numpy as np
 
 from dse.errors import InputError, Problem
 from dse.hardware.design import ABSTRACT_MEMORY, DATAFLOWS, Designs, FloatColumn, IntColumn
-from dse.hardware.frames import designs_from_frame, frame_of_designs
+from dse.hardware.frames import DesignTable, designs_from_frame, frame_of_designs
 from dse.hardware.goals import METRICS, Budget, Metric, Objective, objectives_named
 from dse.hardware.parameters import ABSTRACT, CHIP, KINDS, THREE_KNOBS, Parameter, completed, read_value, suggestion
 from dse.hardware.technology import Technology, lane_format
@@ -193,9 +193,11 @@ class Space:
             frame = frame.rename(columns={"array_rows": "compute_units"})
         return frame[list(self.columns)]
 
-    def sample(self, n: int, seed: int | None = 0) -> pd.DataFrame:
+    def sample(self, n: int, seed: int | None = 0) -> DesignTable:
         """`n` designs drawn independently and evenly, as a table (see `frame`); the same seed draws the same."""
-        return self.frame(self.random_indices(n, seed))
+        table = DesignTable(self.frame(self.random_indices(n, seed)))
+        table.space = self
+        return table
 
     def from_frame(self, frame: pd.DataFrame) -> Designs:
         """The designs of a table, which need not lie in the space. Raises `InputError` for columns or values that cannot be.

@@ -40,7 +40,9 @@ def load_job(
     workload_file = find("workloads", workload)
     loaded = load_workload(workload_file)
     if space is None and loaded.space is None:
-        raise InputError(Problem(f"workload '{loaded.name}' names no search space", remedy="add --space SPACE; `dse list` shows them"))
+        raise InputError(
+            Problem(f"workload '{loaded.name}' names no search space", remedy="add --space SPACE; `dse list` shows them")
+        )
     space_file = find("search_spaces", space or str(loaded.space), beside=workload_file)
     chosen = with_values(load_space(space_file), fixed).with_budget(*budget)
     wanted = [name.strip() for name in objectives.split(",")] if objectives else loaded.objectives if space is None else ()

@@ -17,12 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from dse.model.candidates import Candidates
-from dse.model.dominance import not_dominated, staircase
+from dse.model.dominance import staircase
 from dse.model.windows import Ints
+from dse.units import BITS_PER_BYTE
 from dse.workload.operations import TensorOperation
 
 _NEVER = np.iinfo(np.int64).max
 _CELLS = 1 << 22
+_SAMPLE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +64,7 @@ class Pinning:
             weight_bits=group_bits * operation.groups,
             element_bits=operation.weight_bits,
         )
-        corners = everything._corners()
-        kept = np.unique(everything.choose(corners).index)
+        kept, corners = everything._best_somewhere()
         return everything._take(kept), kept, corners
 
     def _take(self, chosen: Ints) -> Pinning:
@@ -92,18 +93,47 @@ class Pinning:
 
     def _choose(self, capacity_bits: Ints) -> tuple[Ints, Ints, Ints]:
         capacity = capacity_bits[:, None]
-        whole = (capacity - self.held) // self.element_bits * self.element_bits
-        pinned = np.where(capacity >= self.full_from, self.weight_bits, np.clip(whole, 0, self.weight_bits))
-        moved = self.other_moved + self.passes * (self.weight_bits - pinned) + pinned
-        moved[capacity < self.held] = _NEVER
+        pinned = self._pinned(capacity)
+        moved = self._moved(capacity, pinned)
         index = moved.argmin(axis=1)
         here = np.arange(len(index))
         return index, pinned[here, index], moved[here, index]
 
+    def _pinned(self, capacity: Ints) -> Ints:
+        whole = (capacity - self.held) // self.element_bits * self.element_bits
+        return np.where(capacity >= self.full_from, self.weight_bits, np.clip(whole, 0, self.weight_bits))
+
+    def _moved(self, capacity: Ints, pinned: Ints) -> Ints:
+        moved = self.other_moved + self.passes * (self.weight_bits - pinned) + pinned
+        moved[capacity < self.held] = _NEVER
+        return moved
+
+    def _best_somewhere(self) -> tuple[Ints, Ints]:
+        """Indices of the mappings that are best at some capacity, and the corners of the curve that they make.
+
+        Lines cross a curve of lines at its corners or at their own ends, so mappings are added until none is lower there.
+        """
+        events = self._events()
+        sample = np.unique(events)
+        chosen = np.unique(self.choose(sample[:: len(sample) // _SAMPLE + 1]).index)
+        while True:
+            part = self._take(chosen)
+            corners = part._corners()
+            known, rival = part.choose(corners), self.choose(corners)
+            lower = np.any([self._moved(at, self._pinned(at)) < part.choose(at).moved for at in events], axis=0)
+            added = np.union1d(rival.index[rival.moved < known.moved], np.flatnonzero(lower))
+            if not len(added):
+                return chosen[np.unique(known.index)], corners
+            chosen = np.union1d(chosen, added)
+
+    def _events(self) -> Ints:
+        """Whole bytes at which each mapping starts and has everything pinned, and those just before, shape (4, mappings)."""
+        begins, ends = _whole_bytes(self.held), _whole_bytes(self.full_from)
+        return np.stack([begins, begins - BITS_PER_BYTE, ends, ends - BITS_PER_BYTE])
+
     def _corners(self) -> Ints:
-        """Capacities at which a mapping starts, has everything pinned, or overtakes another."""
-        points = np.unique(np.concatenate([self.held, self.full_from, self.full_from - 1]))
-        points = points[points >= self.held.min()]
+        """Capacities, in whole bytes, at which a mapping starts, has everything pinned, or overtakes another."""
+        points = np.unique(self._events())[1:]
         while True:
             index = self.choose(points).index
             crossings = self._crossings(points, index)
@@ -114,26 +144,37 @@ class Pinning:
 
     def _crossings(self, points: Ints, index: Ints) -> Ints:
         """Where, between neighbouring points with different best mappings, the line of the right one passes below the left's."""
-        left, right = index[:-1], index[1:]
-        # A line is level(p = 0 at S = 0) - (passes - 1)·S while it is not yet full; ends of a piece are points already.
-        slope = self.passes - 1
-        level = self.other_moved + self.passes * self.weight_bits + slope * self.held
-        different = (left != right) & (slope[left] != slope[right]) & (np.diff(points) > 1)
-        left, right, begin, end = left[different], right[different], points[:-1][different], points[1:][different]
-        if not len(left):
-            return begin
-        at = (level[left] - level[right]) // (slope[left] - slope[right])
-        near = np.concatenate([at, at + 1])
+        full = points >= self.full_from[index]
+        # Mappings start and fill up at points only, so between two of them each follows the line level - slope·S.
+        slope = np.where(full, 0, self.passes[index] - 1)
+        level = self.other_moved[index] + np.where(
+            full, self.weight_bits, self.passes[index] * self.weight_bits + slope * self.held[index]
+        )
+        apart = (index[:-1] != index[1:]) & (slope[:-1] != slope[1:]) & (np.diff(points) > BITS_PER_BYTE)
+        begin, end = points[:-1][apart], points[1:][apart]
+        crossing = (level[:-1] - level[1:])[apart] // (slope[:-1] - slope[1:])[apart]
+        at = crossing // BITS_PER_BYTE * BITS_PER_BYTE
+        near = np.concatenate([at, at + BITS_PER_BYTE])
         return near[(near > np.tile(begin, 2)) & (near < np.tile(end, 2))]
+
+
+def _whole_bytes(bits: Ints) -> Ints:
+    return -(-bits // BITS_PER_BYTE) * BITS_PER_BYTE
 
 
 def pinning_choice(block: Candidates) -> Ints:
     """Mappings that may be best at some capacity: by (held, other traffic, weight passes), or once all weights are pinned."""
-    streaming: list[Ints] = []
+    held, other = block.held, block.other_moved
+    chosen: list[Ints] = []
+    front = np.zeros(0, dtype=np.int64)
     for passes in np.unique(block.weight_moved):
         same = np.flatnonzero(block.weight_moved == passes)
-        streaming.append(same[staircase(block.held[same], block.other_moved[same])])
-    chosen = np.concatenate(streaming)
-    chosen = chosen[not_dominated(np.stack([block.held[chosen], block.other_moved[chosen], block.weight_moved[chosen]]))]
-    pinned = staircase(block.held - block.weight_held, block.other_moved)
-    return np.unique(np.concatenate([chosen, pinned]))
+        same = same[staircase(held[same], other[same])]
+        # Beyond the front of fewer passes only less held, or less other traffic, is worth more passes.
+        below = np.searchsorted(held[front], held[same], side="right") - 1
+        best = np.append(other[front], _NEVER)[below]
+        chosen.append(same[other[same] < best])
+        front = np.concatenate([front, chosen[-1]])
+        front = front[staircase(held[front], other[front])]
+    pinned = staircase(held - block.weight_held, other)
+    return np.unique(np.concatenate([*chosen, pinned]))

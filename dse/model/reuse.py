@@ -203,8 +203,8 @@ def _repeated_curve(operation: TensorOperation, family: Family | None) -> ReuseC
     found = candidates(fold(operation).nest, family, pinning_choice)
     found = found.take(pinning_choice(found))
     pinning, kept, corners = Pinning.of(found, operation)
-    capacity = np.unique(_bytes(corners))
-    choice = pinning.choose(capacity * BITS_PER_BYTE)
+    capacity = corners // BITS_PER_BYTE
+    choice = pinning.choose(corners)
     traffic = _bytes(choice.moved)
     lower = falls(traffic)
     return ReuseCurve(

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
 from dse.hardware.design import FloatColumn, IntColumn
-from dse.units import BITS_PER_BYTE
+from dse.units import BITS_PER_BYTE, FORMAT_BITS
 from dse.workload.network import Lowered, Step
 from dse.workload.operations import TensorOperation, VectorOperation
 from dse.workload.workload import Scenario, Workload
@@ -140,7 +141,7 @@ def work_of(workload: Workload) -> Work:
             rows.append((index, count, vector_ops, vector_bytes, steps[key]))
         start.append(len(rows))
         first.append(next((index for index in indices if index != NO_OPERATION), NO_OPERATION))
-        needed.append(dram_bytes_needed(lowered))
+        needed.append(dram_bytes_needed(scenario, lowered))
     columns = list(zip(*rows, strict=True))
     return Work(
         scenarios=workload.scenarios,
@@ -158,21 +159,28 @@ def work_of(workload: Workload) -> Work:
     )
 
 
-def dram_bytes_needed(lowered: Lowered) -> int:
-    """Off-chip memory that a scenario needs at least: its weights, and the tensors alive at the fullest step."""
-    sizes = {tensor.name: tensor.elements * tensor.bits for tensor in lowered.tensors}
-    last_use = {name: index for index, step in enumerate(lowered.steps) for name in step.inputs}
+def dram_bytes_needed(scenario: Scenario, lowered: Lowered) -> int:
+    """Off-chip memory that a scenario needs at least.
+
+    Its weights, embedding tables and states (KV caches) for good, and the activations alive at the fullest step: from the step
+    that makes a tensor, or from the start for what the network is given, to its last use.
+    """
     weights = sum(
         step.operation.weight_elements * step.operation.weight_bits
         for step in lowered.steps
         if isinstance(step.operation, TensorOperation) and step.operation.weight_role == "weight"
     )
-    alive: dict[str, int] = {}
-    peak = 0
-    for index, step in enumerate(lowered.steps):
-        for name in (*step.inputs, step.output):
-            alive[name] = sizes.get(name, 0)
-        peak = max(peak, sum(alive.values()))
-        for name in [name for name in alive if last_use.get(name, index) <= index and name != step.output]:
-            del alive[name]
-    return -(-(weights + peak) // BITS_PER_BYTE)
+    tables = scenario.network.embedding_parameters * FORMAT_BITS[scenario.precision.weights]
+    states = sum(tensor.elements * tensor.bits for tensor in lowered.tensors if tensor.role == "state")
+    return -(-(weights + tables + states + _peak_activation_bits(lowered)) // BITS_PER_BYTE)
+
+
+def _peak_activation_bits(lowered: Lowered) -> int:
+    made = {step.output: index for index, step in reversed(list(enumerate(lowered.steps)))}
+    used = {name: index for index, step in enumerate(lowered.steps) for name in (*step.inputs, step.output)}
+    change = [0] * (len(lowered.steps) + 1)
+    for tensor in lowered.tensors:
+        if tensor.role != "state" and tensor.name in used:
+            change[made.get(tensor.name, 0)] += tensor.elements * tensor.bits
+            change[used[tensor.name] + 1] -= tensor.elements * tensor.bits
+    return max(accumulate(change))

@@ -1,4 +1,7 @@
 """Pictures of a run: the Pareto front and the roofline (matplotlib, no screen, reproducible bytes)."""
+# matplotlib's own types are partly unknown:
+# pyright: reportUnknownMemberType=false, reportUnknownLambdaType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportArgumentType=false
 
 from __future__ import annotations
 
@@ -9,35 +12,35 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from dse.report.info import SCENARIO_MARK, front_axes, label, roofline_view
+from dse.report.info import SCENARIO_MARK, AxisView, FrontView, RooflineView, front_axes, label, roofline_view
 from dse.units import format_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-    from dse.hardware.design import FloatColumn
     from dse.model.breakdown import Result
     from dse.search.front import Front
 
 # Okabe and Ito's palette, told apart under every common colour blindness.
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#8A8A8A",
-)  # fmt: skip
-SERIES = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, "#000000", YELLOW)
-STYLE: dict[str, Any] = {
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+BLACK, GREY, LIGHT = "#000000", "#8A8A8A", "#E4E4E4"
+SERIES = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK, GREY)
+STYLE_INCHES = (7.2, 5.0)
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#E4E4E4",
-    "grid.linewidth": 0.6,
     "axes.axisbelow": True,
+    "grid.color": LIGHT,
+    "grid.linewidth": 0.6,
     "legend.frameon": False,
     "legend.fontsize": 8,
     "svg.hashsalt": "dse",
@@ -60,135 +63,125 @@ def run_pictures(front: Front, results: Sequence[Result], rows: Sequence[int]) -
 
 
 def pareto_figure(front: Front) -> Figure:
-    """Front designs on the first two objectives, coloured by the third; evaluated designs faint behind them."""
+    """Front designs on the first two objectives, coloured by the third; other evaluated designs faint behind them."""
     with mpl.rc_context(STYLE):
         view = front_axes(front)
         figure = Figure(figsize=(7.2, 4.8), layout="constrained")
         axes = figure.add_subplot()
-        x, y = view.axes[0], view.axes[1]
-        axes.scatter(view.infeasible[:, 0], view.infeasible[:, 1], s=5, color=GREY, alpha=0.25, linewidths=0, label="over budget")
-        axes.scatter(view.dominated[:, 0], view.dominated[:, 1], s=7, color=SKY, alpha=0.45, linewidths=0, label="dominated")
-        colour = view.front[:, 2] if len(view.axes) > 2 else None
-        shown = axes.scatter(
-            view.front[:, 0],
-            view.front[:, 1],
-            s=26,
-            c=BLUE if colour is None else colour,
-            cmap=None if colour is None else "cividis",
-            norm=None if colour is None else "log",
-            edgecolors="white",
-            linewidths=0.5,
-            zorder=3,
-            label=f"Pareto front ({len(view.front)} designs)",
-        )
-        axes.scatter(
-            *view.front[front.knee, :2], s=130, facecolors="none", edgecolors=RED, linewidths=1.8, zorder=4, label="knee"
-        )
-        _label(axes, view.front, view.labels)
-        if x.limit is not None:
-            axes.axvline(x.limit, color=RED, linewidth=1, linestyle="--", label=f"budget: {x.name} {x.show(x.limit)}")
-        if y.limit is not None:
-            axes.axhline(y.limit, color=RED, linewidth=1, linestyle=":", label=f"budget: {y.name} {y.show(y.limit)}")
-        _log_axis(axes, "x", x.show)
-        _log_axis(axes, "y", y.show)
-        _frame_on(axes, view.front, x.limit, y.limit)
-        axes.set_xlabel(x.title)
-        axes.set_ylabel(y.title)
-        axes.set_title(f"{front.workload.name} on {front.space.name}: what each {y.name} buys in {x.name}")
-        if colour is not None:
-            z = view.axes[2]
-            bar = figure.colorbar(shown, ax=axes, pad=0.02, format=FuncFormatter(lambda value, _: z.show(value)))
-            bar.ax.yaxis.set_minor_formatter(NullFormatter())
-            bar.set_label(z.title)
-        axes.legend(loc="upper right")
+        axes.scatter(*view.infeasible[:, :2].T, s=5, color=GREY, alpha=0.25, linewidths=0)
+        axes.scatter(*view.dominated[:, :2].T, s=7, color=SKY, alpha=0.45, linewidths=0)
+        style: dict[str, Any] = {"c": view.front[:, 2], "cmap": "cividis", "norm": "log"} if view.colour else {"color": BLUE}
+        points = axes.scatter(*view.front[:, :2].T, s=28, edgecolors="white", linewidths=0.5, zorder=3, **style)
+        axes.scatter(*view.front[front.knee, :2], s=130, facecolors="none", edgecolors=RED, linewidths=1.8, zorder=4)
+        for row, text in view.labels.items():
+            at = (view.front[row, 0], view.front[row, 1])
+            axes.annotate(text, at, xytext=(5, 4), textcoords="offset points", fontsize=8, fontweight="bold", zorder=5)
+        handles = [
+            _dot(BLUE, f"Pareto front, {len(view.front)} designs", 6.5),
+            Line2D([], [], linestyle="none", marker="o", markersize=10, color=RED, fillstyle="none", label="knee"),
+            _dot(SKY, "dominated", 4),
+            _dot(GREY, "over budget", 3.5),
+            *_budget_lines(axes, view),
+        ]
+        for which, axis, column in (("x", view.x, 0), ("y", view.y, 1)):
+            _log_axis(axes, which, axis)
+            _frame(axes, which, view.front[:, column], axis.limit)
+        axes.set_title(f"{front.workload.name} on {front.space.name}: {view.x.name} against {view.y.name}")
+        if (colour := view.colour) is not None:
+            bar = figure.colorbar(points, ax=axes, pad=0.02, ticks=LogLocator(subs=(1.0, 2.0, 3.0, 5.0, 7.0)))
+            bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: colour.show(value)))
+            bar.ax.yaxis.set_minor_locator(NullLocator())
+            bar.set_label(colour.title)
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.4, handletextpad=0.4)
         return figure
 
 
-def _label(axes: Axes, points: FloatColumn, labels: dict[int, str]) -> None:
-    for row, text in labels.items():
-        axes.annotate(text, points[row, :2], xytext=(5, 4), textcoords="offset points", fontsize=8, zorder=5)
+def _dot(colour: str, text: str, size: float) -> Line2D:
+    return Line2D([], [], linestyle="none", marker="o", markersize=size, markeredgewidth=0, color=colour, label=text)
 
 
-def _frame_on(axes: Axes, points: FloatColumn, x_limit: float | None, y_limit: float | None) -> None:
-    """Frame the front and the budget lines near it, with a margin; the cloud behind may run out of the frame."""
-    for axis, column, limit in (("x", 0, x_limit), ("y", 1, y_limit)):
-        low, high = float(points[:, column].min()), float(points[:, column].max())
-        if limit is not None and limit <= 4 * high:
-            high = max(high, limit)
-        margin = max((high / low) ** 0.12, 1.15)
-        getattr(axes, f"set_{axis}lim")(low / margin, high * margin**1.5)
+def _budget_lines(axes: Axes, view: FrontView) -> list[Line2D]:
+    lines: list[Line2D] = []
+    for axis, draw, style in ((view.x, axes.axvline, "--"), (view.y, axes.axhline, ":")):
+        if axis.limit is not None:
+            draw(axis.limit, color=RED, linewidth=1, linestyle=style)
+            lines.append(Line2D([], [], color=RED, linewidth=1, linestyle=style, label=f"budget {axis.show(axis.limit)}"))
+    return lines
 
 
-def _log_axis(axes: Axes, which: str, show: Callable[[float], str]) -> None:
-    getattr(axes, f"set_{which}scale")("log", subs=(2, 5))
+def _frame(axes: Axes, which: str, values: Any, limit: float | None) -> None:  # noqa: ANN401 - a column
+    """Frame the front, and a budget line near it, with a margin; the cloud behind may run out of the frame."""
+    low, high = float(values.min()), float(values.max())
+    if limit is not None and limit <= 2 * high:
+        high = max(high, limit)
+    margin = max((high / low) ** 0.08, 1.1)
+    getattr(axes, f"set_{which}lim")(low / margin, high * margin)
+
+
+def _log_axis(axes: Axes, which: str, view: AxisView) -> None:
+    getattr(axes, f"set_{which}scale")("log")
     axis = getattr(axes, f"{which}axis")
-    axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
-    axis.set_minor_formatter(FuncFormatter(lambda value, _: show(value)))
-    axis.set_tick_params(which="minor", labelsize=7, colors="#666666")
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: view.show(value)))
+    getattr(axes, f"set_{which}label")(view.title)
 
 
 def roofline_figure(result: Result, title: str) -> Figure:
     """Log-log roofline: both roofs, each layer a point whose area is its share of its scenario's time."""
     with mpl.rc_context(STYLE):
         view = roofline_view(result)
-        figure = Figure(figsize=(7.2, 5.2), layout="constrained")
+        figure = Figure(figsize=STYLE_INCHES, layout="constrained")
         axes = figure.add_subplot()
-        low, high = view.intensity_range
-        slope = np.array([low, view.ridge])
-        axes.plot(slope, slope * view.bandwidth_bytes_per_s, color="black", linewidth=1.4)
-        axes.plot([view.ridge, high], [view.peak_ops_per_s] * 2, color="black", linewidth=1.4)
-        axes.axvline(view.ridge, color=GREY, linewidth=0.8, linestyle=":")
-        for index, (network, points) in enumerate(view.points.items()):
-            colour = SERIES[index % len(SERIES)]
-            axes.scatter(
-                points.intensity,
-                points.achieved,
-                s=8 + 900 * points.share,
-                color=colour,
-                alpha=0.42,
-                edgecolors=colour,
-                linewidths=0.6,
-                label=network,
-            )
-        for mark in view.scenario_totals:
-            axes.annotate(
-                SCENARIO_MARK + mark.batch,
-                (mark.intensity, mark.achieved),
-                fontsize=7,
-                ha="center",
-                color=SERIES[mark.series % len(SERIES)],
-            )
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_xlim(low, high)
-        axes.set_ylim(view.achieved_floor, view.peak_ops_per_s * 2.2)
+        axes.set_xlim(*view.intensity_range)
+        axes.set_ylim(view.achieved_floor, view.peak_ops_per_s * 2.5)
+        _roofs(axes, view)
+        handles: list[Line2D] = []
+        for index, (network, points) in enumerate(view.points.items()):
+            colour = SERIES[index % len(SERIES)]
+            area = 8 + 900 * points.share
+            axes.scatter(points.intensity, points.achieved, s=area, color=colour, alpha=0.42, edgecolors=colour, linewidths=0.6)
+            handles.append(_dot(colour, network, 6))
+        for total in view.scenario_totals:
+            at, colour = (total.intensity, total.achieved), SERIES[total.series % len(SERIES)]
+            text = axes.annotate(SCENARIO_MARK + total.batch, at, fontsize=7, ha="center", va="center", color=colour)
+            text.set_bbox(
+                {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "linewidth": 0.5, "alpha": 0.85}
+            )
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value, "rate")))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("operational intensity, ops per off-chip byte (1 MAC = 2 ops)")
         axes.set_ylabel("attained")
-        axes.text(
-            high, view.peak_ops_per_s * 1.08, f"peak {format_quantity(view.peak_ops_per_s, 'rate')}", ha="right", va="bottom"
+        axes.set_title(f"{title}\nbubbles: layers, area is the share of time; boxes: whole networks by batch")
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=min(len(handles), 4), columnspacing=1.4, handletextpad=0.3
         )
-        axes.text(
-            view.ridge,
-            view.achieved_floor * 1.15,
-            f" ridge {view.ridge:.3g} ops/B",
-            color="#555555",
-            ha="left",
-            va="bottom",
-            fontsize=8,
-        )
-        axes.text(
-            low * 1.1,
-            low * 1.1 * view.bandwidth_bytes_per_s * 1.3,
-            format_quantity(view.bandwidth_bytes_per_s, "bandwidth"),
-            rotation=38,
-            ha="left",
-            va="bottom",
-        )
-        axes.set_title(title)
-        legend = axes.legend(loc="lower right", title="layers of (area: share of time)", title_fontsize=8)
-        for handle in legend.legend_handles:
-            if handle is not None and hasattr(handle, "set_sizes"):
-                handle.set_sizes([40.0])
         return figure
+
+
+def _roofs(axes: Axes, view: RooflineView) -> None:
+    low, high = view.intensity_range
+    peak, bandwidth = view.peak_ops_per_s, view.bandwidth_bytes_per_s
+    axes.plot([low, view.ridge], [low * bandwidth, peak], color=BLACK, linewidth=1.4)
+    axes.plot([view.ridge, high], [peak, peak], color=BLACK, linewidth=1.4)
+    axes.axvline(view.ridge, color=GREY, linewidth=0.8, linestyle=":")
+    axes.text(high, peak * 1.1, f"{format_quantity(peak, 'rate')} peak", ha="right", va="bottom")
+    axes.annotate(
+        f"ridge {view.ridge:,.0f} ops/B", (view.ridge, peak), xytext=(-4, 6), textcoords="offset points", ha="right", fontsize=8
+    )
+    start = max(low, view.achieved_floor / bandwidth) * 1.3
+    text = f"{format_quantity(bandwidth, 'bandwidth')} memory"
+    axes.text(
+        start, start * bandwidth * 1.25, text, rotation=_slope_degrees(axes), rotation_mode="anchor", ha="left", va="bottom"
+    )
+
+
+def _slope_degrees(axes: Axes) -> float:
+    """Angle on paper of a line of slope one on these log-log axes, near enough for a label."""
+    (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
+    box = axes.get_position()
+    width, height = STYLE_INCHES
+    return float(np.degrees(np.arctan2(box.height * height / np.log(y1 / y0), box.width * width / np.log(x1 / x0))))

@@ -64,7 +64,9 @@ class AxisView:
 class FrontView:
     """Points of a front plot in SI, shape (designs, objectives); `labels` maps rows of `front` to the letters on screen."""
 
-    axes: tuple[AxisView, ...]
+    x: AxisView
+    y: AxisView
+    colour: AxisView | None
     front: FloatColumn
     dominated: FloatColumn
     infeasible: FloatColumn
@@ -76,12 +78,15 @@ def front_axes(front: Front) -> FrontView:
     names = [objective.metric for objective in front.space.objectives]
     if len(names) == 1:
         names.append("price" if names[0] != "price" else "latency")
+    axes = [axis_view(name, front.space.budget.limit(name)) for name in names]
     columns = [METRIC_COLUMNS[name] for name in names]
     rest = front.trials if len(front.trials) else pd.DataFrame(columns=[*columns, "feasible"], dtype=np.float64)
     feasible = rest["feasible"].to_numpy(dtype=np.bool_)
     points = rest[columns].to_numpy(dtype=np.float64)
     return FrontView(
-        axes=tuple(axis_view(name, front.space.budget.limit(name)) for name in names),
+        x=axes[0],
+        y=axes[1],
+        colour=axes[2] if len(names) > 2 else None,
         front=front.designs[columns].to_numpy(dtype=np.float64),
         dominated=points[feasible],
         infeasible=points[~feasible],
@@ -147,18 +152,20 @@ def roofline_view(result: Result) -> RooflineView:
         )
         for name, group in layers.groupby("network", sort=False)
     }
-    totals = result.layers.groupby("scenario", sort=False)[["macs", "dram_bytes"]].sum()
     series = {name: index for index, name in enumerate(points)}
-    marks = [
-        ScenarioTotal(
-            series=series[scenario.network.name],
-            batch=str(scenario.batch),
-            intensity=float(OPS_PER_MAC * totals.loc[scenario.name, "macs"] / totals.loc[scenario.name, "dram_bytes"]),
-            achieved=float(OPS_PER_MAC * totals.loc[scenario.name, "macs"] / row["latency_s"]),
-        )
-        for scenario, (_, row) in zip(result.workload.scenarios, result.scenarios.iterrows(), strict=True)
-        if scenario.network.name in series
-    ]
+    marks: list[ScenarioTotal] = []
+    for scenario, latency_s in zip(result.workload.scenarios, result.scenarios["latency_s"].to_list(), strict=True):
+        if scenario.network.name in series:
+            own = result.layers[result.layers["scenario"] == scenario.name]
+            ops = OPS_PER_MAC * float(own["macs"].sum())
+            marks.append(
+                ScenarioTotal(
+                    series=series[scenario.network.name],
+                    batch=str(scenario.batch),
+                    intensity=ops / float(own["dram_bytes"].sum()),
+                    achieved=ops / float(latency_s),
+                )
+            )
     ridge = peak / bandwidth
     low = min(float(layers["intensity"].min()), ridge / 10) if len(layers) else ridge / 100
     high = max(float(layers["intensity"].max()), ridge * 10) if len(layers) else ridge * 100

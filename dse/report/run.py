@@ -169,12 +169,9 @@ def _plain(record: dict[str, Any]) -> dict[str, Any]:
     return {key: _scalar(value) for key, value in record.items()}
 
 
-def _scalar(value: object) -> object:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+def _scalar(value: Any) -> Any:  # noqa: ANN401 - any cell of a table
+    plain: Any = value.item() if hasattr(value, "item") else value
+    return None if isinstance(plain, float) and not np.isfinite(plain) else plain
 
 
 def evaluation_json(result: Result) -> dict[str, Any]:

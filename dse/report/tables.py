@@ -94,7 +94,7 @@ def _closing(front: Front, folder: str) -> RenderableType:
 
 def evaluation(result: Result) -> RenderableType:
     """One machine on a workload: the machine, its scenarios, and the layers of the slowest of them."""
-    slowest = str(result.scenarios.loc[result.scenarios["latency_s"].idxmax(), "scenario"])
+    slowest = str(result.scenarios["scenario"].iloc[int(result.scenarios["latency_s"].argmax())])
     others = len(result.scenarios) - 1
     more = [Text(f"The slowest scenario; --scenario NAME shows one of the other {others}, --json all layers.", style="dim")]
     return Group(
@@ -252,17 +252,19 @@ def machine_table(result: Result) -> RenderableType:
     table = _plain()
     table.add_column(style="dim")
     table.add_column(overflow="fold")
+    flow = FLOW_LEGEND[FLOW[design.dataflow]]
     lanes = f", {design.vector_lanes} vector lanes" if design.vector_lanes else ""
     table.add_row(
         "machine",
-        f"{array_text(design)} {design.precision}, {FLOW_LEGEND[FLOW[design.dataflow]]}, at {design.frequency_hz / 1e6:g} MHz{lanes}",
+        f"{array_text(design)} {design.precision}, {design.frequency_hz / 1e6:g} MHz, {flow}{lanes}",
     )
     buffering = "double-buffered" if design.double_buffer else "single-buffered"
     table.add_row("on chip", f"{format_quantity(design.sram_bytes, 'bytes')} SRAM, {buffering}; {design.node_nm:g} nm")
     table.add_row("off chip", f"{memory_text(design)}, {format_quantity(design.bandwidth_bytes_per_s, 'bandwidth')}")
     peak, bandwidth = design.peak_ops_per_s, design.bandwidth_bytes_per_s
     table.add_row(
-        "roofs", f"{format_quantity(peak, 'rate')}; ridge at {peak / bandwidth:,.0f} ops/B ({peak / bandwidth / OPS_PER_MAC:,.0f} MACs/B)"
+        "roofs",
+        f"{format_quantity(peak, 'rate')}; ridge at {peak / bandwidth:,.0f} ops/B ({peak / bandwidth / OPS_PER_MAC:,.0f} MACs/B)",
     )
     table.add_row("cost", cost_text(result))
     return Padding(table, (0, 0, 1, 0))

@@ -141,11 +141,13 @@ def metric_columns(metrics: Metrics, designs: Designs, *, per_scenario: bool) ->
     return columns
 
 
-def evaluate_many(workload: Workload, designs: pd.DataFrame, space: Space | None = None, *, per_scenario: bool = False) -> pd.DataFrame:
+def evaluate_many(
+    workload: Workload, designs: pd.DataFrame, space: Space | None = None, *, per_scenario: bool = False
+) -> pd.DataFrame:
     """Evaluate a table of designs, one row each (see `Space.sample`), and return a table of metrics with the same index.
 
     Columns: the totals of `METRIC_COLUMNS` in SI, `feasible` (every limit is kept) and, if asked, each scenario's latency,
-    throughput, utilisation and energy. `space` carries constants, technology and budget; a table that `sample` made knows its own.
+    throughput, utilisation and energy. `space` carries constants, technology and budget; a table from `sample` knows its own.
     Raises `InputError` for a table that lacks columns or holds impossible values.
     """
     home = space or getattr(designs, "space", None)

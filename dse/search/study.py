@@ -18,6 +18,7 @@ import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 
 from dse.errors import InputError, Problem
 from dse.hardware.design import FloatColumn, IntColumn
@@ -146,7 +147,7 @@ def _batches(trials: int) -> Iterator[int]:
 
 def _study(space: Space, sampler: Sampler, seed: int | None) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(directions=["minimize"] * len(space.objectives), sampler=_sampler(sampler, seed))
+    return optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(space.objectives), sampler=_sampler(sampler, seed))
 
 
 def _sampler(name: Sampler, seed: int | None) -> BaseSampler:
@@ -176,14 +177,13 @@ def _gp_sampler(seed: int | None) -> BaseSampler:
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
     """The Optuna distribution whose values are the parameter's, in real units; irregular steps are log floats and snap."""
-    values = parameter.values
     if not parameter.is_numeric:
-        return CategoricalDistribution(list(values))
-    steps = np.diff(np.asarray(values, dtype=np.float64))
-    low, high, step = values[0], values[-1], values[1] - values[0]
-    if np.allclose(steps, step):
-        if all(isinstance(value, int) for value in values):
-            return IntDistribution(low, high, step=step)
+        return CategoricalDistribution(list(parameter.values))
+    values = np.asarray(parameter.values, dtype=np.float64)
+    low, high, step = values[0].item(), values[-1].item(), (values[1] - values[0]).item()
+    if np.allclose(np.diff(values), step):
+        if parameter.kind.whole:
+            return IntDistribution(int(low), int(high), step=int(step))
         return FloatDistribution(low, high, step=step)
     return FloatDistribution(low, high, log=low > 0)
 

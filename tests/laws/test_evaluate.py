@@ -75,7 +75,9 @@ def test_average_power_is_at_most_the_peak(workload, seed):
 def test_n_copies_cost_n_times_one(seed, copies):
     """A suite that runs each scenario n times takes n times as long, at the same throughput."""
     workload = WORKLOADS["mlp"]
-    many = replace(workload, scenarios=tuple(replace(scenario, weight=scenario.weight * copies) for scenario in workload.scenarios))
+    many = replace(
+        workload, scenarios=tuple(replace(scenario, weight=scenario.weight * copies) for scenario in workload.scenarios)
+    )
     designs = drawn("edge", seed)
     one, several = (evaluate_designs(work_of(each), designs, SPACES["edge"]) for each in (workload, many))
     np.testing.assert_allclose(several.total_latency_s, copies * one.total_latency_s)

@@ -12,11 +12,15 @@ from dse.workload.operations import Conv2d, Gemm
 
 sizes = st.integers(1, 300)
 gemms = st.builds(Gemm, m=sizes, n=sizes, k=sizes, groups=st.integers(1, 4), repeats=st.integers(1, 3))
-convs = st.builds(
-    lambda n, k, c, p, r, stride, groups: Conv2d(n=n, k=k * groups, c=c * groups, p=p, q=p, r=r, s=r, stride=stride, groups=groups),
-    st.integers(1, 3), st.integers(1, 40), st.integers(1, 40), st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(1, 4),
-)  # fmt: skip
-operations = gemms | convs
+
+
+@st.composite
+def convolutions(draw):
+    n, k, c, p, r, stride, groups = (draw(st.integers(1, most)) for most in (3, 40, 40, 20, 5, 3, 4))
+    return Conv2d(n=n, k=k * groups, c=c * groups, p=p, q=p, r=r, s=r, stride=stride, groups=groups)
+
+
+operations = gemms | convolutions()
 edges = st.integers(1, 64)
 dataflows = st.sampled_from(DATAFLOWS)
 

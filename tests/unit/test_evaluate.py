@@ -20,7 +20,14 @@ def small(space, **device):
 def test_kernel_equals_breakdown(overlap, vector):
     """Two implementations: many designs by look-up, and one design layer by layer."""
     workload = dse.load_workload("speech")
-    space = small(dse.load_space("edge"), overlap=overlap, vector=vector, dependency_latency_s=2e-6, weight_streams=1.5, weight_fetch="array_tile")
+    space = small(
+        dse.load_space("edge"),
+        overlap=overlap,
+        vector=vector,
+        dependency_latency_s=2e-6,
+        weight_streams=1.5,
+        weight_fetch="array_tile",
+    )
     indices = space.random_indices(6, seed=3)
     metrics = evaluate_designs(work_of(workload), space.designs(indices), space)
     for row in range(len(indices)):
