@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -61,11 +62,13 @@ class Violation:
 
 
 class NoFeasibleDesign(DseError):
-    """The search ran and the answer is no; carries the nearest design and what it violates."""
+    """The search ran and the answer is no; carries the nearest design (free parameters by name, SI) and what it violates."""
 
     exit_code = 1
 
-    def __init__(self, message: str, nearest: dict[str, object] | None = None, violations: tuple[Violation, ...] = ()) -> None:
+    def __init__(
+        self, message: str, nearest: Mapping[str, int | float | str | bool] | None = None, violations: tuple[Violation, ...] = ()
+    ) -> None:
         self.nearest = nearest or {}
         self.violations = violations
         super().__init__(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dse.errors import NoFeasibleDesign, Violation
+from dse.hardware.parameters import show_value
 from dse.report.info import DIMENSION
 from dse.units import format_quantity
 
@@ -11,12 +12,8 @@ def no_feasible_design(error: NoFeasibleDesign) -> str:
     """The nearest design and each limit that it breaks, worst first."""
     lines = [f"no feasible design: {error}"]
     if error.nearest:
-        lines.append("nearest: " + ", ".join(f"{name}={_short(value)}" for name, value in error.nearest.items()))
+        lines.append("nearest: " + ", ".join(f"{name}={show_value(name, value)}" for name, value in error.nearest.items()))
     return "\n".join([*lines, *(f"  {violation_text(violation)}" for violation in error.violations)])
-
-
-def _short(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def violation_text(violation: Violation) -> str:

@@ -203,7 +203,8 @@ def no_feasible_design(space: Space, evaluated: Sequence[Scored]) -> NoFeasibleD
     best = min(evaluated, key=_worst_excess)
     row = nearest(best.limits)
     count = sum(len(batch.indices) for batch in evaluated)
-    design = {str(name): value for name, value in space.frame(best.indices[row : row + 1]).iloc[0].items()}
+    chosen = zip(space.parameters, best.indices[row], strict=True)
+    design = {parameter.name: parameter.values[int(index)] for parameter, index in chosen if len(parameter) > 1}
     return NoFeasibleDesign(f"none of the {count:,} designs evaluated keeps every limit", design, violations(best.limits, row))
 
 
