@@ -200,8 +200,10 @@ def evaluate(
     from dse.inputs.spaces import load_space
     from dse.inputs.workloads import load_workload
     from dse.model.breakdown import evaluate as evaluate_one
+    from dse.report import messages
     from dse.report.run import evaluation_json
     from dse.report.tables import evaluation
+    from dse.search.front import broken_limits
 
     loaded = load_workload(workload)
     machine = with_values(load_space(on), fixed or ())
@@ -210,6 +212,11 @@ def evaluate(
         _print_json(evaluation_json(result))
     else:
         _print(evaluation(result))
+    broken = broken_limits(result.workload, machine)
+    if broken:
+        _say(f"over its limits:\n{messages.broken_limits(broken)}")
+    if not result.latency_s < float("inf"):
+        raise typer.Exit(EXIT_NO)
 
 
 @app.command("list")

@@ -71,6 +71,9 @@ FORMAT_BITS: Mapping[str, int] = {
 }  # fmt: skip
 """Bits of one number in each format that a workload or an array may name."""
 
+FLOATING_FORMATS = frozenset({"fp8", "bf16", "fp16", "fp32"})
+"""Formats with an exponent: an array of integer multipliers cannot multiply them."""
+
 
 class UnitError(ValueError):
     """A quantity that cannot be read; the text says why and shows a right one."""

@@ -74,6 +74,7 @@ def breakdown(workload: Workload, space: Space, designs: Designs) -> Result:
         scenarios.append(_scenario(scenario, rows, machine))
     table, summary = pd.DataFrame(layers), pd.DataFrame(scenarios)
     weight = summary["weight"].to_numpy()
+    share = weight / weight.sum()
     return Result(
         workload=workload,
         space=space,
@@ -81,7 +82,7 @@ def breakdown(workload: Workload, space: Space, designs: Designs) -> Result:
         layers=table,
         scenarios=summary,
         latency_s=float(weight @ summary["latency_s"].to_numpy()),
-        throughput_per_s=float(np.exp(weight @ np.log(summary["throughput_per_s"].to_numpy()) / weight.sum())),
+        throughput_per_s=float(np.prod(summary["throughput_per_s"].to_numpy() ** share)),
         energy_j=float(weight @ summary["energy_j"].to_numpy()),
         dram_bytes=float(weight @ summary["dram_bytes"].to_numpy()),
         price_usd=float(costs.price_usd[0]),
@@ -245,7 +246,7 @@ def _scenario(scenario: Scenario, rows: list[dict[str, object]], machine: _Machi
         "latency_s": latency,
         "throughput_per_s": scenario.batch / latency,
         "utilisation_fraction": ops / (latency * machine.peak_ops_per_s),
-        "bound": str(by_bound.idxmax()) if np.isfinite(latency) else "buffer",
+        "bound": str(by_bound.idxmax()) if np.isfinite(latency) else "cannot run",
         "bound_fraction": float(by_bound.max() / by_bound.sum()) if np.isfinite(latency) else 1.0,
         "dram_bytes": float(table["dram_bytes"].sum()),
         "energy_j": float(table["energy_j"].sum()) + extra_s * machine.static_w,

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from dse.hardware.cost import Costs, component_costs
-from dse.hardware.design import BoolColumn, Designs, FloatColumn, IntColumn
+from dse.hardware.design import FORMATS, BoolColumn, Designs, FloatColumn, IntColumn
 from dse.hardware.space import Device, Space
 from dse.model import kernel
 from dse.model.mapping import Arrays, ArrayTable, array_table
 from dse.model.reuse import TrafficTable, traffic_table
 from dse.model.work import NO_OPERATION, Work
+from dse.units import FLOATING_FORMATS
 
 CHUNK_CELLS = 20_000_000
 """Most cells (designs x scenarios, or arrays x operations) that one pass over the tables may hold: bounds memory."""
@@ -28,13 +29,15 @@ OVERLAP = {"none": kernel.OVERLAP_NONE, "layer": kernel.OVERLAP_LAYER, "network"
 class Metrics:
     """What designs achieve on a workload. Matrices have shape (designs, scenarios), totals (designs,).
 
-    A design on which some operation has no mapping (its buffer is below the first step of the reuse curve) has infinite latency.
+    A design that cannot run some operation has infinite latency: its buffer is below the first step of the reuse curve, or its
+    array cannot multiply the format.
     """
 
     work: Work
     latency_s: FloatColumn
     energy_j: FloatColumn
     dram_bytes: FloatColumn
+    floating_array: BoolColumn
     costs: Costs
 
     def __len__(self) -> int:
@@ -106,7 +109,8 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
         + dram * costs.dram_energy_j_per_byte[:, None]
         + latency * costs.static_power_w[:, None]
     )
-    return Metrics(work=work, latency_s=latency, energy_j=energy, dram_bytes=dram, costs=costs)
+    floating = np.array([name in FLOATING_FORMATS for name in FORMATS])[designs.precision]
+    return Metrics(work=work, latency_s=latency, energy_j=energy, dram_bytes=dram, floating_array=floating, costs=costs)
 
 
 def _pass(

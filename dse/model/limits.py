@@ -50,7 +50,10 @@ def limits(metrics: Metrics, space: Space) -> tuple[Limit, ...]:
     capacity = metrics.costs.dram_capacity_bytes
     needed = float(work.dram_bytes_needed.max())
     found.append(Limit(quantity="dram_needed_over_installed", scenario=None, limit=1.0, values=needed / capacity))
-    unmapped = np.where(np.isfinite(metrics.latency_s).all(axis=1), 0.0, np.inf)
+    floating = any(operation.floating for operation in work.operations)
+    integer_array = (floating & ~metrics.floating_array).astype(np.float64)
+    found.append(Limit(quantity="floating_point_on_integers", scenario=None, limit=0.0, values=integer_array))
+    unmapped = np.where(np.isfinite(metrics.latency_s).all(axis=1), 0.0, 1.0 - integer_array)
     found.append(Limit(quantity="operations_without_mapping", scenario=None, limit=0.0, values=unmapped))
     return tuple(found)
 

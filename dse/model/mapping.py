@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dse.hardware.design import DATAFLOWS, FORMATS, Dataflow, FloatColumn, IntColumn
-from dse.units import BITS_PER_BYTE, FORMAT_BITS
+from dse.units import BITS_PER_BYTE, FLOATING_FORMATS, FORMAT_BITS
 from dse.workload.operations import TensorOperation
 
 SYSTOLIC: tuple[Dataflow, ...] = (
@@ -36,6 +36,8 @@ SYSTOLIC: tuple[Dataflow, ...] = (
     "input_stationary",
 )
 """What ``best`` chooses from, operation by operation."""
+
+_IS_FLOATING = np.array([name in FLOATING_FORMATS for name in FORMATS])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +58,10 @@ class Arrays:
 class ArrayTable:
     """What an array does with an operation; every column has shape (arrays, operations).
 
-    ``cycles`` are of all repeats; ``buffer_bytes`` cross between array and on-chip buffer; ``weight_fetch_factor`` is the bytes
-    of whole ``rows x cols`` weight tiles over the bytes of the weights themselves; ``native_macs`` are the array's own
-    multiplies (a wide product takes several narrow ones); ``first_tile_bytes`` fill the array once, before the first product.
+    ``cycles`` are of all repeats, and infinite for a floating-point product on integer multipliers; ``buffer_bytes`` cross
+    between array and on-chip buffer; ``weight_fetch_factor`` is the bytes of whole ``rows x cols`` weight tiles over the bytes of
+    the weights themselves; ``native_macs`` are the array's own multiplies (a wide product takes several narrow ones);
+    ``first_tile_bytes`` fill the array once, before the first product.
     """
 
     cycles: FloatColumn
@@ -83,6 +86,7 @@ class _Shapes:
     input_bits: IntColumn
     weight_bits: IntColumn
     output_bits: IntColumn
+    floating: IntColumn
 
     @classmethod
     def of(cls, operations: Sequence[TensorOperation]) -> _Shapes:
@@ -101,6 +105,7 @@ class _Shapes:
             input_bits=row([op.input_bits for op in operations]),
             weight_bits=row([op.weight_bits for op in operations]),
             output_bits=row([op.output_bits for op in operations]),
+            floating=row([op.floating for op in operations]),
         )
 
 
@@ -121,8 +126,10 @@ def array_table(arrays: Arrays, operations: Sequence[TensorOperation]) -> ArrayT
             continue
         rows, cols, cores = (column[chosen, None] for column in (arrays.rows, arrays.cols, arrays.cores))
         passes = _passes(arrays.precision[chosen], shapes)
+        cannot = (shapes.floating > 0) & ~_IS_FLOATING[arrays.precision[chosen], None]
         for candidate in SYSTOLIC if dataflow == "best" else (dataflow,):
             cycles = _cycles(candidate, rows, cols, cores, shapes, passes) * shapes.repeats
+            cycles[cannot] = np.inf
             better = cycles < table.cycles[chosen]
             buffer_bytes = _buffer_bytes(candidate, rows, cols, shapes)
             table.cycles[chosen] = np.where(better, cycles, table.cycles[chosen])

@@ -169,8 +169,8 @@ def _with_widths(operation: TensorOperation, bytes_per_element: Widths) -> Tenso
 
 
 def _neutral(operation: TensorOperation) -> TensorOperation:
-    """The same arithmetic without the operands' roles, which no traffic depends on."""
-    return replace(operation, input_role="activation", weight_role="weight")
+    """The same arithmetic without roles and number formats, which no traffic depends on."""
+    return replace(operation, input_role="activation", weight_role="weight", floating=False)
 
 
 @lru_cache(maxsize=8192)

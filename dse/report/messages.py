@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dse.errors import NoFeasibleDesign, Violation
 from dse.hardware.parameters import show_value
 from dse.report.info import DIMENSION
@@ -13,13 +15,20 @@ def no_feasible_design(error: NoFeasibleDesign) -> str:
     lines = [f"no feasible design: {error}"]
     if error.nearest:
         lines.append("nearest: " + ", ".join(f"{name}={show_value(name, value)}" for name, value in error.nearest.items()))
-    return "\n".join([*lines, *(f"  {violation_text(violation)}" for violation in error.violations)])
+    return "\n".join([*lines, broken_limits(error.violations)])
+
+
+def broken_limits(broken: Sequence[Violation]) -> str:
+    """Every broken limit on a line of its own."""
+    return "\n".join(f"  {violation_text(violation)}" for violation in broken)
 
 
 def violation_text(violation: Violation) -> str:
     """One broken limit: what it is, what is allowed, and how many times over it is."""
     if violation.quantity == "operations_without_mapping":
         return "the SRAM is too small to run some operation at all"
+    if violation.quantity == "floating_point_on_integers":
+        return "its arrays multiply integers, and the workload is in floating point (set precision=bf16, or quantise)"
     if violation.quantity == "dram_needed_over_installed":
         return f"weights and tensors need {violation.value:.3g} times the DRAM that the memory's channels hold"
     dimension = DIMENSION[violation.quantity]

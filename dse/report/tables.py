@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ FLOW_LEGEND = {
     "any": "best dataflow for each layer",
 }
 
-BOUND_MARK = {"compute": "c", "memory": "m", "vector": "v", "dependency": "d", "ridge": "r", "none": "-", "buffer": "!"}
+BOUND_MARK = {"compute": "c", "memory": "m", "vector": "v", "dependency": "d", "ridge": "r", "none": "-", "cannot run": "!"}
 """What binds, as a letter behind a latency."""
 
 LATENCY_WIDTH = 10
@@ -239,7 +240,7 @@ def _layer_cells(group: pd.DataFrame, total_s: float) -> list[str]:
         format_quantity(count * compute, "time"),
         format_quantity(count * float(row["memory_s"]), "time"),
         format_quantity(count * time, "time"),
-        f"{100 * count * time / total_s:.1f}%",
+        f"{100 * count * time / total_s:.1f}%" if math.isfinite(total_s) else "–",
         f"{100 * float(row['utilisation_fraction']):.0f}%",
         format_quantity(count * dram, "traffic"),
         str(row["bound"]),

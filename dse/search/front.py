@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dse.errors import InputError, NoFeasibleDesign, Problem
+from dse.errors import InputError, NoFeasibleDesign, Problem, Violation
 from dse.hardware.design import Designs, FloatColumn, IntColumn
 from dse.hardware.space import Space
 from dse.model.breakdown import Result, breakdown
@@ -117,6 +117,11 @@ def score(workload: Workload, space: Space, indices: IntColumn) -> Scored:
     """Evaluate the designs with these parameter indices, shape (designs, parameters)."""
     metrics = evaluate_designs(work_of(workload), space.designs(indices), space)
     return Scored(indices=indices, metrics=metrics, losses=losses(metrics, space), limits=limits(metrics, space))
+
+
+def broken_limits(workload: Workload, space: Space) -> tuple[Violation, ...]:
+    """What the only design of a space breaks: its budget, the scenarios' limits, what it cannot run or hold."""
+    return violations(score(workload, space, np.zeros((1, len(space.parameters)), dtype=np.int64)).limits, 0)
 
 
 def table(space: Space, scored: Scored, *, per_scenario: bool = True) -> pd.DataFrame:

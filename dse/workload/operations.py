@@ -65,6 +65,7 @@ class TensorOperation:
 
     ``k`` and ``c`` count all groups together; `groups` divides both. ``repeats`` = T runs the nest T times, one after the
     other, with the same weights (a recurrent step). ``accumulator_bits`` is the width at which partial sums leave the chip.
+    `floating` products need floating-point multipliers.
     """
 
     n: int = 1
@@ -79,6 +80,7 @@ class TensorOperation:
     accumulator_bits: int = 32
     input_role: Role = "activation"
     weight_role: Role = "weight"
+    floating: bool = False
     repeats: int = 1
 
     def __post_init__(self) -> None:

@@ -80,6 +80,7 @@ def nest(
         height=height or Axis(),
         width=width or Axis(),
         input_bits=precision.activation_bits,
+        floating=precision.is_floating,
         weight_bits=precision.weight_bits if weight_role == "weight" else precision.activation_bits,
         output_bits=precision.activation_bits,
         accumulator_bits=precision.accumulator_bits,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dse.units import FORMAT_BITS
+from dse.units import FLOATING_FORMATS, FORMAT_BITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,11 @@ class Precision:
     weights: str = "int8"
     activations: str = "int8"
     accumulators: str = "int32"
+
+    @property
+    def is_floating(self) -> bool:
+        """Whether a product has a floating-point factor."""
+        return not FLOATING_FORMATS.isdisjoint((self.weights, self.activations))
 
     @property
     def weight_bits(self) -> int:

@@ -138,3 +138,22 @@ def test_completion_offers_shipped_names():
 
     assert "speech" in _complete_workload("sp")
     assert _complete_space("tpu") == ["tpu_v1"]
+
+
+def test_a_machine_that_cannot_run_a_network_says_why(dse, tmp_path):
+    text = "name: floats\nprecision: {weights: bf16, activations: bf16, accumulators: fp32}\nnetworks:\n"
+    text += "  - {name: net, input: {features: 64}, layers: [{name: fc, kind: linear, features: 10}]}\n"
+    (tmp_path / "floats.yaml").write_text(text)
+    ran = dse("evaluate", "floats.yaml", "--on", "tpu_v1")
+    assert ran.code == 1
+    assert "floating point" in ran.err
+    ran = dse("search", "floats.yaml", "--space", "edge", "--trials", "50")
+    assert ran.code == 1
+    assert "floating point" in ran.err
+    assert dse("search", "floats.yaml", "--space", "edge", "--set", "precision=bf16", "--trials", "50").code == 0
+
+
+def test_evaluate_says_what_a_machine_breaks(dse):
+    ran = dse("evaluate", "mlp", "--on", "tpu_v1", "--set", "frequency=2GHz")
+    assert ran.code == 0
+    assert "power is" in ran.err

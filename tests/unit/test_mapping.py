@@ -1,5 +1,7 @@
 """Cycles of the array mappings, worked by hand and against SCALE-Sim's stall-free counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,13 @@ def test_wide_products_take_several_passes(weight, activation, factor):
     wide = plain.with_bits(input=activation, weight=weight, output=8, accumulator=32)
     assert cycles(wide, 16, 16, "ideal") == factor * cycles(plain, 16, 16, "ideal")
     assert table([wide], 16, 16, "ideal").native_macs[0, 0] == factor * plain.macs
+
+
+@pytest.mark.parametrize(("precision", "runs"), [("int8", False), ("int16", False), ("bf16", True), ("fp32", True)])
+def test_an_integer_array_cannot_multiply_floating_point(precision, runs):
+    gemm = replace(Gemm(m=64, n=64, k=64).with_bits(input=16, weight=16, output=16, accumulator=32), floating=True)
+    assert np.isfinite(cycles(gemm, 16, 16, "best", precision=precision)) == runs
+    assert np.isfinite(cycles(Gemm(m=64, n=64, k=64), 16, 16, "best", precision=precision))
 
 
 def test_cores_beyond_the_folds_split_the_stream():
