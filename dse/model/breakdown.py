@@ -73,8 +73,8 @@ def breakdown(workload: Workload, space: Space, designs: Designs) -> Result:
         layers += rows
         scenarios.append(_scenario(scenario, rows, machine))
     table, summary = pd.DataFrame(layers), pd.DataFrame(scenarios)
-    weight = summary["weight"].to_numpy()
-    share = weight / weight.sum()
+    weight = summary["weight"].to_numpy(dtype=np.float64)
+    throughput = summary["throughput_per_s"].to_numpy(dtype=np.float64)
     return Result(
         workload=workload,
         space=space,
@@ -82,7 +82,7 @@ def breakdown(workload: Workload, space: Space, designs: Designs) -> Result:
         layers=table,
         scenarios=summary,
         latency_s=float(weight @ summary["latency_s"].to_numpy()),
-        throughput_per_s=float(np.prod(summary["throughput_per_s"].to_numpy() ** share)),
+        throughput_per_s=float(np.power(throughput, weight / weight.sum()).prod()),
         energy_j=float(weight @ summary["energy_j"].to_numpy()),
         dram_bytes=float(weight @ summary["dram_bytes"].to_numpy()),
         price_usd=float(costs.price_usd[0]),
