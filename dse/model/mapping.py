@@ -161,7 +161,7 @@ def _cycles(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, cores: IntColu
         return (_ceil(folds, cores) * passes).astype(np.float64)
     folds = s.groups * _folds(dataflow, rows, cols, s)
     # Folds over cores; cores beyond the folds split the streamed rows M of a weight-stationary fold.
-    cycles = _stream(dataflow, _ceil(folds, np.minimum(folds, cores)), np.maximum(cores // folds, 1), rows, cols, s, passes)
+    cycles = _stream(dataflow, _ceil(folds, cores), np.maximum(cores // folds, 1), rows, cols, s, passes)
     if dataflow.startswith("weight_stationary"):
         cycles = np.minimum(cycles, _stream(dataflow, folds, cores, rows, cols, s, passes))
     return cycles.astype(np.float64)

@@ -90,3 +90,53 @@ def test_tpu_v1_fetches_whole_tiles():
     products = layers[layers["macs"] % (600 * 600 * 96) == 0]
     per_matrix = products["weight_dram_bytes"] / (products["macs"] / (600 * 600 * 96))
     assert per_matrix[products["macs"] > 0].iloc[0] / 34e9 == pytest.approx(17.3e-6, rel=0.01)
+
+
+@pytest.fixture
+def one_layer(tmp_path):
+    def make(network, machine=MACHINE):
+        for name, text in (("work.yaml", network), ("machine.yaml", machine)):
+            (tmp_path / name).write_text(text)
+        return dse.load_workload(tmp_path / "work.yaml"), dse.load_design(tmp_path / "machine.yaml")
+
+    return make
+
+
+def test_a_double_buffer_holds_live_tiles_in_half_of_it(one_layer):
+    """Batch 256 of 1000 x 500 at 64 KiB: the curve at 32 KiB with loads hidden, at 64 KiB without."""
+    text = LINEAR.replace("networks:", "batches: [256]\nnetworks:")
+    operation = dse.Gemm(m=256, n=500, k=1000).with_bits(input=8, weight=8, output=8, accumulator=32)
+    for flag, live in (("true", 32 * 1024), ("false", 64 * 1024)):
+        machine = MACHINE.replace("sram: 8 MiB", f"sram: 64 KiB, double_buffer: {flag}")
+        result = dse.evaluate(*one_layer(text, machine))
+        assert result.dram_bytes == dse.reuse_curve(operation).at(live)
+        layer = result.layers.iloc[0]
+        parts = (layer["compute_s"], layer["memory_s"])
+        assert layer["time_s"] == pytest.approx(max(parts) if flag == "true" else sum(parts))
+
+
+def test_a_machine_that_streams_its_weights_thrice_moves_them_thrice(one_layer):
+    plain = dse.evaluate(*one_layer(LINEAR))
+    thrice = dse.evaluate(*one_layer(LINEAR, MACHINE + "device: {weight_streams: 3}\n"))
+    assert thrice.dram_bytes - plain.dram_bytes == 2 * 500_000
+
+
+def test_fused_vector_work_rides_on_its_layer(one_layer):
+    """Batch norm (2 ops an element) and ReLU (1) on 16 x 8 x 8 outputs add their work and move nothing."""
+    text = """\
+name: fused
+networks:
+  - name: net
+    input: {channels: 3, height: 8, width: 8}
+    layers:
+      - {name: conv, kind: conv2d, filters: 16, kernel: 3, padding: 1%s}
+"""
+    bare = dse.evaluate(*one_layer(text % "")).layers
+    fused = dse.evaluate(*one_layer(text % ", normalisation: batch, activation: relu")).layers
+    each = [
+        dse.evaluate(*one_layer(text % option)).layers["vector_ops"].sum()
+        for option in (", normalisation: batch", ", activation: relu")
+    ]
+    assert len(fused) == len(bare) == 1
+    assert fused["vector_ops"].sum() == sum(each) > max(each) > 0
+    assert fused["dram_bytes"].sum() == bare["dram_bytes"].sum()
