@@ -8,10 +8,11 @@ import pytest
 import dse
 from dse.cli import SamplerName
 from dse.errors import InputError, NoFeasibleDesign
+from dse.hardware.parameters import Parameter
 from dse.search import pareto
 from dse.search.exact import exact_front
 from dse.search.front import evaluate_many, losses_of
-from dse.search.study import SAMPLERS, search
+from dse.search.study import SAMPLERS, _index, search
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +110,17 @@ def test_a_space_that_is_too_large_for_enumeration_says_so(monkeypatch, mlp):
     monkeypatch.setattr("dse.search.exact.MOST_DESIGNS", 1_000_000)
     with pytest.raises(InputError, match="dse search"):
         exact_front(mlp, dse.load_space("edge"))
+
+
+def test_throughput_is_made_large(mlp, small):
+    space = small.with_objectives("throughput")
+    table = space.frame(space.indices(np.arange(space.size)))
+    metrics = evaluate_many(mlp, table, space)
+    (best,) = exact_front(mlp, space).designs["throughput_per_s"]
+    assert best == metrics.loc[metrics["feasible"], "throughput_per_s"].max()
+
+
+def test_values_between_steps_snap_in_ratio():
+    """4 lies nearer to 10 than to 1 in ratio, and the other way round in difference."""
+    assert _index(Parameter("cores", (1, 10, 100)), 4.0) == 1
+    assert _index(Parameter("memory", ("ddr4", "lpddr5")), "lpddr5") == 1
