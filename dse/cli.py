@@ -10,10 +10,12 @@ import json
 import os
 import sys
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from dse import __version__
 from dse.errors import DseError, NoFeasibleDesign
@@ -26,12 +28,25 @@ if TYPE_CHECKING:
     from dse.inputs.job import Job
     from dse.search.front import Front
 
-EXIT_NO, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 3, 130
+EXIT_NO, EXIT_SYSTEM, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 3, 130
 PIPE_WIDTH = 100
 """Columns of a table that goes to no terminal."""
 
+
+class _Commands(TyperGroup):
+    """The commands, with a word on stderr where Ctrl-C came before there was anything to keep."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own context
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say("interrupted; nothing was kept")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
 app = typer.Typer(
     name="dse",
+    cls=_Commands,
     help="Design-space exploration for deep-learning hardware: which machine to build for these networks, and why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -98,7 +113,9 @@ ObjectivesOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Fix a parameter: sram=8MiB, frequency=700MHz, cores=4. May be repeated."),
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Fix a parameter, or list its values: sram=8MiB, cores=1,2,4. May be repeated."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON, and nothing else.")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the folder of the run is made.")]
@@ -252,6 +269,8 @@ def _finish(found: Front, job: Job, output: Path, *, as_json: bool) -> None:
     from dse.report.run import result_json, write_run
     from dse.report.tables import front_report
 
+    if found.interrupted:
+        _say("interrupted; writing what was found (Ctrl-C again drops it)")
     rows = found.shown(SHOWN).tolist()
     results = [found.result(row) for row in rows]
     folder = write_run(
@@ -268,19 +287,26 @@ def _finish(found: Front, job: Job, output: Path, *, as_json: bool) -> None:
     else:
         _print(front_report(found, results, rows, str(folder)))
     if found.interrupted:
-        _say(f"interrupted; what was found is kept in {folder}")
+        _say(f"what was found is kept in {folder}")
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _print(what: RenderableType) -> None:
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else max(80, int(os.environ.get("COLUMNS", "0")) or PIPE_WIDTH)
-    Console(highlight=False, width=width).print(what)
+    stated = os.environ.get("COLUMNS", "")
+    width = max(80, int(stated) if stated.isdecimal() else PIPE_WIDTH)
+    Console(highlight=False, markup=False, emoji=False, width=None if _is_terminal(sys.stdout) else width).print(what)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is there and is a terminal."""
+    return stream is not None and stream.isatty()
 
 
 def _print_json(value: Any) -> None:  # noqa: ANN401 - whatever json takes
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    utf8 = sys.stdout is None or (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=not utf8, allow_nan=False))
 
 
 def _say(text: str) -> None:
@@ -289,6 +315,9 @@ def _say(text: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; every error of the user's is one message, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=list(arguments) if arguments is not None else None)
     except NoFeasibleDesign as error:
@@ -299,12 +328,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except DseError as error:
         _say(f"error: {error}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _say("interrupted before anything was found")
-        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if os.environ.get("DSE_DEBUG"):
+            raise
+        _say(f"error: {error.filename or 'the output'}: {error.strerror or error}")
+        sys.exit(EXIT_SYSTEM)
     except Exception as error:
         if os.environ.get("DSE_DEBUG"):
             raise

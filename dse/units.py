@@ -64,6 +64,9 @@ EXAMPLES = {
     "power density": "0.01 W/mm2",
     "node": "28 nm",
 }
+_NOUNS = {"bytes": "size in bytes", "node": "process node"}
+"""Dimensions that are called otherwise in a sentence."""
+
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*", re.ASCII)
 
 FORMAT_BITS: Mapping[str, int] = {
@@ -89,26 +92,37 @@ def parse_quantity(text: object, dimension: str) -> float:
     """
     example = EXAMPLES[dimension]
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
-        raise UnitError(f"expected a {dimension} such as '{example}', got {text!r}")
+        raise UnitError(f"expected {_noun(dimension)} such as '{example}', got {'nothing' if text is None else repr(text)}")
     match = _QUANTITY.fullmatch(str(text))
     if match is None:
-        raise UnitError(f"{text!r} is not a {dimension}; write a number and a unit, such as '{example}'")
+        raise UnitError(f"{text!r} is not {_noun(dimension)}; write a number and a unit, such as '{example}'")
     number, unit = float(match[1].replace("_", "")), match[2]
     units = UNITS[dimension]
     if unit is None:
-        raise UnitError(f"{text} has no unit; a {dimension} is written with one, such as '{example}'")
+        raise UnitError(f"{text} has no unit; write {_noun(dimension)} with one, such as '{example}'")
     if unit not in units:
         raise UnitError(f"{text!r}: {_why_not(unit, dimension)}")
-    if not math.isfinite(number):
-        raise UnitError(f"{text!r} is not finite")
-    return number * units[unit]
+    value = number * units[unit]
+    if not math.isfinite(value):
+        raise UnitError(f"{text!r} is more than a number can be here")
+    return value
+
+
+def _noun(dimension: str) -> str:
+    """What a sentence calls a quantity, with its article.
+
+    >>> _noun("energy"), _noun("bytes")
+    ('an energy', 'a size in bytes')
+    """
+    noun = _NOUNS.get(dimension, dimension)
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _why_not(unit: str, dimension: str) -> str:
     example = EXAMPLES[dimension]
     other = next((name for name, units in UNITS.items() if unit in units), None)
     if other is not None:
-        return f"{unit} is a unit of {other}, and a {dimension} is needed, such as '{example}'"
+        return f"{unit} is a unit of {_NOUNS.get(other, other)}, and {_noun(dimension)} is needed, such as '{example}'"
     near = [known for known in UNITS[dimension] if known.lower() == unit.lower()]
     near = near or difflib.get_close_matches(unit, UNITS[dimension], n=1, cutoff=0.5)
     return f"unknown unit {unit!r}" + (f"; did you mean {near[0]}?" if near else f"; write it like '{example}'")
@@ -136,22 +150,31 @@ def format_quantity(value: float, dimension: str, digits: int = 3) -> str:
 
     >>> format_quantity(34e9, "bandwidth"), format_quantity(29360128, "bytes"), format_quantity(0.0123, "time")
     ('34 GB/s', '28 MiB', '12.3 ms')
+    >>> format_quantity(2**20, "bytes"), format_quantity(1023, "bytes"), format_quantity(0.004, "price")
+    ('1 MiB', '1,023 B', '0.004 USD')
     """
     if math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if dimension == "price":
-        return f"{value:,.2f} USD" if abs(value) < 100 else f"{value:,.0f} USD"
+        cents = value == 0 or 0.1 <= abs(value) < 100
+        return f"{value:,.2f} USD" if cents else f"{value:,.0f} USD" if abs(value) >= 100 else f"{value:.2g} USD"
     if dimension == "area":
         return f"{_figures(value, digits)} mm2"
     if dimension in _SHOWN_SMALL:
         return _scaled_small(value, _SHOWN_SMALL[dimension], digits)
     unit, base, prefixes = _SHOWN[dimension]
     step = 0
-    while step + 1 < len(prefixes) and abs(float(f"{value:.{digits}g}")) >= base:
+    while step + 1 < len(prefixes) and abs(_rounded(value, digits)) >= base:
         value, step = value / base, step + 1
-    return f"{_figures(value, digits)} {prefixes[step]}{unit}".rstrip()
+    below_base = 10**digits <= abs(value) < base
+    return f"{f'{value:,.0f}' if below_base else _figures(value, digits)} {prefixes[step]}{unit}".rstrip()
+
+
+def _rounded(value: float, digits: int) -> float:
+    """To `digits` figures, but never coarser than a whole number: 1,024 KiB is 1 MiB and not 1,020 KiB."""
+    return float(f"{value:.{digits}g}") if abs(value) < 10**digits else float(round(value))
 
 
 def _scaled_small(value: float, unit: str, digits: int) -> str:

@@ -59,11 +59,8 @@ def designs_from_frame(frame: pd.DataFrame, fixed: Mapping[str, Value], channel_
         elif column == "bandwidth_bytes_per_s":
             continue
         else:
-            near = suggestion(column, [str(name) for name in frame.columns])
-            wrong.add(
-                f"the table lacks the column {column!r}",
-                remedy=f"it has, nearest to that: {near}" if len(frame.columns) else None,
-            )
+            names = [str(name) for name in frame.columns]
+            wrong.add(f"the table lacks the column {column!r}", remedy=suggestion(column, names) if names else None)
             continue
         codes[column] = _read(column, kind, values, known if column == "memory" else kind.choices, wrong)
     wrong.raise_any()
@@ -97,7 +94,7 @@ def _read(
     if not fine.all():
         row = int(np.argmin(fine))
         whole = "a whole number" if kind.whole else "a number"
-        most = f" and at most {kind.most:g}" if np.isfinite(kind.most) else ""
+        most = f" and at most {kind.most:,.0f}" if np.isfinite(kind.most) else ""
         wrong.add(f"column {column!r} must hold {whole} of at least {kind.least:g}{most}, row {row} has {values[row]!r}")
         return None
     return numbers.astype(np.int64) if kind.whole else numbers

@@ -58,9 +58,11 @@ class Budget:
         40.0
         """
         name, separator, written = text.partition("=")
-        metric, _, scenario = name.strip().partition(".")
+        metric, dot, scenario = name.strip().partition(".")
         if not separator:
             raise InputError(Problem(f"--budget {text}: write it as NAME=LIMIT", remedy="for instance price=40USD"))
+        if dot and not scenario:
+            raise InputError(Problem(f"--budget {text}: which scenario?", remedy="for instance latency.resnet50@b1=10ms"))
         if metric not in LIMIT_DIMENSIONS or (scenario and metric != "latency"):
             raise InputError(Problem(f"--budget {text}: no budget for {name!r}", remedy=suggestion(metric, LIMIT_DIMENSIONS)))
         try:

@@ -146,25 +146,29 @@ def read_value(name: str, written: object, memories: Iterable[str] = ()) -> Valu
 def within(name: str, value: float) -> Value:
     """The value as its kind holds it. Raises `ValueError` where it is no whole number or out of bounds."""
     kind = KINDS[name]
-    if kind.whole and value != round(value):
-        raise ValueError(f"{name} must be a whole number{_unit_of(kind)}, got {value:g}")
     if not kind.least <= value <= kind.most:
-        bounds = f"at least {kind.least:g}" if value < kind.least else f"at most {kind.most:g}"
-        raise ValueError(f"{name} must be {bounds}{_unit_of(kind)}, got {value:g}")
+        bounds = f"at least {_said(name, kind.least)}" if value < kind.least else f"at most {_said(name, kind.most)}"
+        raise ValueError(f"{name} must be {bounds}, got {_said(name, value)}")
+    if kind.whole and value != round(value):
+        raise ValueError(f"{name} must be a whole number{' of bytes' if kind.dimension == 'bytes' else ''}, got {value:g}")
     return round(value) if kind.whole else float(value)
 
 
-def _unit_of(kind: Kind) -> str:
-    return {"bytes": " (bytes)", "frequency": " Hz", "bandwidth": " B/s", "node": " nm"}.get(kind.dimension, "")
+def _said(name: str, value: float) -> str:
+    """A number in a message, with its unit; unlike `show_value` for a reader only."""
+    if KINDS[name].dimension:
+        return show_value(name, value)
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 10**15 else f"{value:g}"
 
 
 def _number(name: str, written: object) -> float:
-    if isinstance(written, bool) or not isinstance(written, (int, float, str)):
-        raise ValueError(f"{name} must be a number, got {written!r}")  # noqa: TRY004 - the edge reports every ValueError
     try:
-        return float(written)
+        number = math.nan if isinstance(written, bool) or not isinstance(written, (int, float, str)) else float(written)
     except (ValueError, OverflowError):
-        raise ValueError(f"{name} must be a number, got {written!r}") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a number, got {'nothing' if written is None else repr(written)}")
+    return number
 
 
 def _flag(name: str, written: object) -> bool:

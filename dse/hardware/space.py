@@ -88,6 +88,10 @@ class Space:
             area = reticle if stated is None else min(stated, reticle)
             object.__setattr__(self, "budget", replace(self.budget, area_mm2=area))
 
+    def __repr__(self) -> str:
+        free = ", ".join(parameter.name for parameter in self.free_parameters)
+        return f"<Space {self.name!r} of {self.size:,} designs{f' over {free}' if free else ''}>"
+
     @property
     def size(self) -> int:
         """How many designs there are."""
@@ -233,14 +237,15 @@ class Space:
         return replace(self, objectives=objectives_named(names))
 
     def with_values(self, name: str, written: str) -> Space:
-        """The space with other values of a parameter, as the command line writes them: ``8MiB``, ``1MiB, 8MiB``.
+        """The space with other values of a parameter, as the command line writes them: ``8MiB``, ``1MiB, 8MiB``, ``[1MiB]``.
 
         Other memories or channels take back a bandwidth that the file states. Raises `InputError`.
         """
         if name not in (ABSTRACT if self.is_abstract else CHIP):
             self.parameter(name)
         try:
-            values = tuple(read_value(name, part.strip(), self.technology.memories) for part in written.split(","))
+            texts = written.strip().removeprefix("[").removesuffix("]").split(",")
+            values = tuple(read_value(name, text.strip(), self.technology.memories) for text in texts)
         except ValueError as error:
             raise InputError(Problem(f"--set {name}={written}: {error}")) from None
         given = {parameter.name: parameter.values for parameter in self.parameters} | {name: values}

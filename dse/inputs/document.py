@@ -94,6 +94,11 @@ class Document:
             return Place(self.file, *node.keys[path[-1]])
         return self.place(path)
 
+    def holds(self, path: DataPath) -> bool:
+        """Whether something is written at `path`, be it nothing but the key."""
+        above = self.value(path[:-1])
+        return isinstance(above, dict) and path[-1] in above
+
     def value(self, path: DataPath) -> Data:
         """The value at `path`; None where there is none."""
         node = self._root

@@ -13,6 +13,11 @@ from dse.workload.shapes import Image, Sequence, Tokens, Vector
 MAX_SIZE = 2**24
 """Most channels, features, steps or pixels along one side."""
 
+NAME = r"^[a-z0-9_]+$"
+MAX_NAME = 64
+"""Longest name of a suite, a network or a space: they stand in tables and in names of folders."""
+
+Name = Annotated[str, Field(pattern=NAME, max_length=MAX_NAME)]
 Size = Annotated[int, Field(ge=1, le=MAX_SIZE)]
 Margin = Annotated[int, Field(ge=0, le=MAX_SIZE)]
 

@@ -45,7 +45,8 @@ def load_job(
         )
     space_file = find("search_spaces", space or str(loaded.space), beside=workload_file)
     chosen = with_values(load_space(space_file), fixed).with_budget(*budget)
-    wanted = [name.strip() for name in objectives.split(",")] if objectives else loaded.objectives if space is None else ()
+    stated = objectives is not None
+    wanted = [name.strip() for name in objectives.split(",")] if stated else loaded.objectives if space is None else ()
     if wanted:
         chosen = chosen.with_objectives(*wanted)
     _check_scenarios(chosen, loaded)

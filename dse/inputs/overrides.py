@@ -63,7 +63,7 @@ class NodeText(Strict):
     @classmethod
     def _node_in_range(cls, node: float) -> float:
         if not SMALLEST_NODE_NM <= node <= LARGEST_NODE_NM:
-            raise ValueError(f"the tables reach from {SMALLEST_NODE_NM:g} to {LARGEST_NODE_NM:g} nm")
+            raise ValueError(f"the tables reach from {SMALLEST_NODE_NM:g} to {LARGEST_NODE_NM:g} nm, got {node:g} nm")
         return node
 
     @field_validator("mac_energy", "mac_area")

@@ -9,13 +9,12 @@ from pydantic_core.core_schema import ValidationInfo, ValidatorFunctionWrapHandl
 
 from dse.hardware.goals import MOST_OBJECTIVES, Metric
 from dse.inputs import layer_schema as models
-from dse.inputs.fields import InputShape, PrecisionText
+from dse.inputs.fields import InputShape, Name, PrecisionText
 from dse.inputs.layer_schema import LAYER_NAME
 from dse.inputs.yaml import Listed, Strict, Time
 
 MAX_REPEATS = 10_000
 MAX_BATCH = 2**20
-NAME = r"^[a-z0-9_]+$"
 
 Batch = Annotated[int, Field(ge=1, le=MAX_BATCH)]
 
@@ -97,7 +96,7 @@ class BlockText(Strict):
 class NetworkText(Strict):
     """A network: layers in the order in which they run."""
 
-    name: str = Field(pattern=NAME, description="lower-case letters, digits, _; scenarios are called name@b8")
+    name: Name = Field(description="lower-case letters, digits, _; scenarios are called name@b8")
     title: str = Field("", description="one line that says what it is")
     source: str = Field("", description="citation of the layer shapes")
     notes: str = Field("", description="choices made where the source is silent")
@@ -114,7 +113,7 @@ class NetworkText(Strict):
 class WorkloadText(Strict):
     """A suite of networks to run. Parameter and MAC counts leave out biases."""
 
-    name: str = Field(pattern=NAME, description="lower-case letters, digits, _")
+    name: Name = Field(description="lower-case letters, digits, _")
     title: str = Field("", description="one line that says what this suite is")
     source: str = Field("", description="citation of the suite")
     space: str | None = Field(None, description="search space to take by default: a shipped name or a path")

@@ -14,6 +14,7 @@ from dse.errors import Collector, InputError, Problem
 from dse.hardware.goals import METRICS, Budget, Objective, objectives_named
 from dse.hardware.space import Device, Space, UnitPrices
 from dse.inputs.axes import ParametersText, read_parameters
+from dse.inputs.fields import Name
 from dse.inputs.overrides import TechnologyText, overridden
 from dse.inputs.shipped import find
 from dse.inputs.technology import shipped_technology
@@ -102,7 +103,7 @@ class BudgetText(Strict):
 class SpaceText(Strict):
     """A search space; a known chip is a space with one design."""
 
-    name: str = Field(min_length=1, description="the name that reports give it")
+    name: Name = Field(description="the name that reports give it: lower-case letters, digits, _")
     title: str = Field(default="", description="one line on what it is")
     source: str | tuple[str, ...] = Field(default="", description="where its values are from")
     notes: tuple[str, ...] = Field(default=(), description="sentences that reports print with the assumptions")
@@ -185,8 +186,7 @@ def _objectives(document: Document, problems: list[Problem]) -> tuple[Objective,
 
 def _mismatched_prices(document: Document) -> list[Problem]:
     """Unit prices and compute_units need each other."""
-    abstract = document.value(("parameters", "compute_units")) is not None
-    priced = document.value(("unit_prices",)) is not None
+    abstract, priced = document.holds(("parameters", "compute_units")), document.holds(("unit_prices",))
     if abstract and not priced:
         remedy = "for instance unit_prices: {compute_unit: 0.01 USD per unit, bandwidth: 0.5 USD per GB/s, sram: 2 USD per MiB}"
         return [

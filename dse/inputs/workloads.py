@@ -105,6 +105,9 @@ def _check_batches(batches: tuple[int, ...], path: DataPath, document: Document,
 
 
 def _check_size(network: Network, batch: int, place: Place, problems: Collector) -> None:
+    if not network.lower().steps:
+        message = f"{network.name!r} computes nothing: its layers only pass data on"
+        problems.add(message, place, "give it a layer with work to do, such as linear or activation")
     macs = network.macs(batch)
     if macs > MAX_MACS:
         problems.add(f"{network.name!r} takes {macs:.1e} MACs at batch {batch}; at most {MAX_MACS:.1e} can be counted", place)

@@ -226,8 +226,11 @@ def _explain(document: Document, detail: ErrorDetails, path: DataPath, holder: A
         case "value_error":
             return Problem(f"{_name(path)}: {context['error']}", document.place(path))
         case _:
+            remedy = _remedy(detail, path, holder)
+            if kind == "string_pattern_mismatch" and remedy is not None:
+                return Problem(f"{_name(path)} cannot be {shorten(value)}", document.place(path), remedy)
             message = f"{_name(path)} must be {_expected(kind, context)}, got {shorten(value)}"
-            return Problem(message, document.place(path), _remedy(detail, path, holder))
+            return Problem(message, document.place(path), remedy)
 
 
 def _remedy(detail: ErrorDetails, path: DataPath, holder: Any) -> str | None:  # noqa: ANN401
@@ -315,18 +318,20 @@ def _expected(kind: str, context: dict[str, Any]) -> str:
         case "greater_than":
             return f"more than {context['gt']:g}"
         case "greater_than_equal":
-            return f"at least {context['ge']}"
+            return f"at least {context['ge']:,}"
         case "less_than":
             return f"less than {context['lt']:g}"
         case "less_than_equal":
-            return f"at most {context['le']}"
+            return f"at most {context['le']:,}"
         case "literal_error" | "enum":
             return str(context["expected"])
         case "string_pattern_mismatch":
             return f"a text that matches {context['pattern']}"
         case "too_short":
-            return f"a list of at least {context['min_length']}"
+            return f"a list of {context['min_length']} or more"
         case "too_long":
-            return f"a list of at most {context['max_length']}"
+            return f"a list of {context['max_length']} or fewer"
+        case "string_too_long":
+            return f"a text of at most {context['max_length']} characters"
         case _:
             return _EXPECTED.get(kind, f"of another kind ({kind})")

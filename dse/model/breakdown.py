@@ -49,6 +49,10 @@ class Result:
     power_w: float
     costs: Costs
 
+    def __repr__(self) -> str:
+        metrics = f"latency_s={self.latency_s:.4g}, energy_j={self.energy_j:.4g}, price_usd={self.price_usd:.4g}"
+        return f"<Result: {self.workload.name} on one design of {self.space.name}; {metrics}, power_w={self.power_w:.4g}>"
+
 
 def evaluate(workload: Workload, space: Space) -> Result:
     """Evaluate a space of one design (a known chip: `dse.load_design`) layer by layer.

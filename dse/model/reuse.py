@@ -57,6 +57,11 @@ class ReuseCurve:
     _mappings: Candidates = field(repr=False)
     _pinning: Pinning | None = field(repr=False)
 
+    def __repr__(self) -> str:
+        least, most = self.compulsory_bytes, int(self.traffic_bytes[0])
+        held = f"{int(self.capacity_bytes[0]):,} to {int(self.capacity_bytes[-1]):,} B on chip"
+        return f"<ReuseCurve of {len(self.capacity_bytes)} steps: {most:,} to {least:,} B moved with {held}>"
+
     @property
     def other_traffic_bytes(self) -> Ints:
         """Traffic of inputs and outputs, shape (steps,)."""

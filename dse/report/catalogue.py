@@ -41,9 +41,9 @@ def catalogue(workloads: Sequence[Workload], spaces: Sequence[Space]) -> dict[st
 
 def catalogue_tables(entries: dict[str, list[dict[str, Any]]]) -> RenderableType:
     """The catalogue for the terminal."""
-    workloads = _table("Workloads (dse search NAME)", "name", "scenarios", "networks")
+    workloads = _table("Workloads (dse search NAME)", "name", "scenarios", "its space", "networks")
     for entry in entries["workloads"]:
-        workloads.add_row(entry["name"], str(len(entry["scenarios"])), ", ".join(entry["networks"]))
+        workloads.add_row(entry["name"], str(len(entry["scenarios"])), entry["space"] or "–", ", ".join(entry["networks"]))
     spaces = _table("Search spaces and known machines (--space NAME, --on NAME)", "name", "designs", "what it is")
     for entry in entries["spaces"]:
         spaces.add_row(entry["name"], f"{entry['designs']:,}", entry["title"])

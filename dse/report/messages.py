@@ -34,4 +34,5 @@ def violation_text(violation: Violation) -> str:
     dimension = DIMENSION[violation.quantity]
     name = violation.quantity if violation.scenario is None else f"{violation.quantity} of {violation.scenario}"
     value, limit = format_quantity(violation.value, dimension), format_quantity(violation.limit, dimension)
-    return f"{name} is {value} where at most {limit} is allowed ({violation.value / violation.limit:.3g} times)"
+    times = violation.value / violation.limit
+    return f"{name} is {value} where at most {limit} is allowed ({f'{times:,.0f}' if times >= 100 else f'{times:.3g}'} times)"

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 @contextmanager
 def progress(total: int) -> Generator[Callable[[int, str], None]]:
     """Yield ``report(done, text)`` for a job of `total` designs."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _done, _text: None
         return
     columns = (

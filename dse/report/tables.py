@@ -56,7 +56,7 @@ def front_report(front: Front, results: Sequence[Result], rows: Sequence[int], f
     """The front: its machines, each scenario's latency and what binds it, and the knee design in full."""
     parts: list[RenderableType] = [_heading(front), Text(), _designs(front, results, rows), Text()]
     knee = list(rows).index(front.knee)
-    if len(results[0].scenarios) > 1 or len(results) > 1:
+    if len(results) > 1:
         parts += [_Latencies(results, knee), Text()]
     parts += [scenario_table(results[knee], f"Design {label(knee)}, the knee: each scenario"), Text(), _closing(front, folder)]
     return Group(*parts)
@@ -65,15 +65,14 @@ def front_report(front: Front, results: Sequence[Result], rows: Sequence[int], f
 def _heading(front: Front) -> RenderableType:
     wanted = ", ".join(("most " if objective.maximise else "least ") + objective.metric for objective in front.space.objectives)
     budget = ", ".join(f"{name} at most {limit_text(name, limit)}" for name, limit in front.space.budget.as_dict().items())
-    lines = [
-        Text(f"{front.workload.name} on {front.space.name}: {len(front)} Pareto-optimal designs", style="bold"),
-        Text(f"wanted: {wanted}; budget: {budget or 'none'}"),
-        Text(
-            f"{front.certificate.statement} (sampler {front.sampler}"
-            + (f", seed {front.seed})" if front.seed is not None else ")")
-        ),
-    ]
-    return Group(*lines)
+    designs = "1 Pareto-optimal design" if len(front) == 1 else f"{len(front):,} Pareto-optimal designs"
+    seed = "" if front.seed is None else f", seed {front.seed}"
+    return Group(
+        Text(f"{front.workload.name} on {front.space.name}: {designs} (sampler {front.sampler}{seed})", style="bold"),
+        Text(f"wanted: {wanted}"),
+        Text(f"budget: {budget or 'none'}"),
+        Text(front.certificate.statement),
+    )
 
 
 def limit_text(name: str, limit: float) -> str:

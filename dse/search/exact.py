@@ -13,11 +13,8 @@ import pandas as pd
 from dse.errors import InputError, Problem
 from dse.hardware.space import Space
 from dse.search import pareto
-from dse.search.front import Certificate, Front, Scored, make_front, score
+from dse.search.front import BLOCK, Front, Scored, certificate, make_front, score
 from dse.workload.workload import Workload
-
-BLOCK = 131_072
-"""Designs evaluated at once."""
 
 MOST_DESIGNS = 2_000_000_000
 """Above this, evaluating every design takes more than about an hour on two cores."""
@@ -49,18 +46,16 @@ def exact_front(workload: Workload, space: Space, *, on_progress: Callable[[int,
         interrupted = True
         if not kept:
             raise
-    certificate = Certificate(
-        kind="none" if interrupted else "exact",
-        designs_covered=covered,
-        designs_in_space=space.size,
-        statement=(
-            f"interrupted: {covered:,} of {space.size:,} designs covered"
-            if interrupted
-            else f"certified: all {space.size:,} designs evaluated, no feasible one dominates any of these"
-        ),
+    return make_front(
+        workload,
+        space,
+        kept,
+        certificate(covered, space.size, interrupted=interrupted),
+        trials=pd.DataFrame(),
+        sampler="exact",
+        seed=None,
+        interrupted=interrupted,
     )
-    trials = pd.DataFrame()
-    return make_front(workload, space, kept, certificate, trials=trials, sampler="exact", seed=None, interrupted=interrupted)
 
 
 def _best_of(workload: Workload, space: Space, batches: list[Scored]) -> Scored:

@@ -34,6 +34,23 @@ class Certificate:
     statement: str
 
 
+def certificate(covered: int, size: int, *, interrupted: bool = False) -> Certificate:
+    """What is known of the best of `covered` different designs of a space of `size`.
+
+    >>> certificate(8, 8).kind, certificate(7, 8).statement
+    ('exact', 'best of 7 different designs of 8; no proof that nothing better exists')
+    """
+    if covered == size == 1:
+        statement = "certified: the space holds this one design"
+    elif covered == size:
+        statement = f"certified: all {size:,} designs evaluated, no feasible one dominates any of these"
+    else:
+        cause = "interrupted: " if interrupted else ""
+        statement = f"{cause}best of {covered:,} different designs of {size:,}; no proof that nothing better exists"
+    kind = "exact" if covered == size else "none"
+    return Certificate(kind=kind, designs_covered=covered, designs_in_space=size, statement=statement)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
     """The non-dominated feasible designs of a search, ordered by the first objective.
@@ -59,6 +76,12 @@ class Front:
     def __len__(self) -> int:
         return len(self.designs)
 
+    def __repr__(self) -> str:
+        names = ", ".join(objective.metric for objective in self.space.objectives)
+        return (
+            f"<Front of {len(self)} designs ({names}): {self.workload.name} on {self.space.name}; {self.certificate.statement}>"
+        )
+
     def result(self, row: int) -> Result:
         """The layer-by-layer breakdown of one design of the front."""
         return breakdown(self.workload, self.space, self.space.designs(self.indices[row : row + 1]))
@@ -67,6 +90,9 @@ class Front:
         """Rows of at most `most` designs that stand for the front; the knee is among them."""
         return pareto.choose(losses_of(self.designs, self.space), most, always=[self.knee])
 
+
+BLOCK = 131_072
+"""Designs evaluated at once."""
 
 METRIC_COLUMNS = {
     "latency": "latency_s",
@@ -210,7 +236,10 @@ def no_feasible_design(space: Space, evaluated: Sequence[Scored]) -> NoFeasibleD
     count = sum(len(batch.indices) for batch in evaluated)
     chosen = zip(space.parameters, best.indices[row], strict=True)
     design = {parameter.name: parameter.values[int(index)] for parameter, index in chosen if len(parameter) > 1}
-    return NoFeasibleDesign(f"none of the {count:,} designs evaluated keeps every limit", design, violations(best.limits, row))
+    said = (
+        "the one design evaluated breaks a limit" if count == 1 else f"none of the {count:,} designs evaluated keeps every limit"
+    )
+    return NoFeasibleDesign(said, design, violations(best.limits, row))
 
 
 def _worst_excess(batch: Scored) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -22,15 +22,17 @@ from optuna.study import StudyDirection
 
 from dse.errors import InputError, Problem
 from dse.hardware.design import FloatColumn, IntColumn
+from dse.hardware.parameters import suggestion
 from dse.hardware.space import Parameter, Space
 from dse.search import pareto
-from dse.search.front import Certificate, Front, Scored, make_front, score, table
+from dse.search.front import BLOCK, Front, Scored, certificate, make_front, score, table
 from dse.workload.workload import Workload
 
 Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random", "qmc"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 
 DEFAULT_TRIALS = 2000
+MOST_SEED = 2**32 - 1
 BATCH = 50
 """Designs asked for before they are evaluated together: one NSGA-II generation."""
 
@@ -61,18 +63,25 @@ def search(
 ) -> Front:
     """Search `space` for the Pareto-optimal designs of `workload` within the budget.
 
-    Same seed, same front. Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
+    Same seed, same front. Where `trials` are enough for every design of the space, none is left out, and the front is certified.
+    Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
     Raises `NoFeasibleDesign` if nothing evaluated keeps the limits, and `InputError` for a sampler that cannot run here.
     """
+    if trials < 1:
+        raise InputError(Problem(f"{trials} trials: a search tries at least one design"))
     ledger = _Ledger(workload=workload, space=space)
     study = _study(space, sampler, seed)
     distributions = {parameter.name: _distribution(parameter) for parameter in space.free_parameters}
     interrupted = False
     try:
-        for size in _batches(trials):
-            asked = [study.ask(distributions) for _ in range(size)]
-            scored = ledger.evaluate(np.array([_indices(space, trial.params) for trial in asked], dtype=np.int64))
-            _tell(study, asked, scored)
+        while ledger.done < trials and ledger.unseen:
+            size = min(BATCH, ledger.spare(trials), space.size)
+            if size:
+                asked = [study.ask(distributions) for _ in range(size)]
+                scored = ledger.evaluate(np.array([_indices(space, trial.params) for trial in asked], dtype=np.int64))
+                _tell(study, asked, scored)
+            else:
+                ledger.evaluate(ledger.unseen_indices()[:BLOCK])
             if on_progress is not None:
                 on_progress(ledger.progress(trials))
     except KeyboardInterrupt:
@@ -83,12 +92,7 @@ def search(
         workload,
         space,
         ledger.batches,
-        Certificate(
-            kind="none",
-            designs_covered=ledger.distinct,
-            designs_in_space=space.size,
-            statement=f"best of {ledger.distinct:,} distinct designs of {space.size:,}; no proof that nothing better exists",
-        ),
+        certificate(ledger.distinct, space.size, interrupted=interrupted),
         trials=ledger.trials(),
         sampler=sampler,
         seed=seed,
@@ -105,6 +109,7 @@ class _Ledger:
     batches: list[Scored] = field(default_factory=list[Scored])
     seen: set[bytes] = field(default_factory=set[bytes])
     best: FloatColumn | None = None
+    done: int = 0
     feasible: int = 0
 
     @property
@@ -112,12 +117,23 @@ class _Ledger:
         return len(self.seen)
 
     @property
-    def done(self) -> int:
-        return sum(len(batch.indices) for batch in self.batches)
+    def unseen(self) -> int:
+        return self.space.size - self.distinct
+
+    def spare(self, trials: int) -> int:
+        """Trials for the sampler: all that are left or, where they suffice for the space, those that unseen designs spare."""
+        left = trials - self.done
+        return left if self.space.size > trials else left - self.unseen
+
+    def unseen_indices(self) -> IntColumn:
+        """Every design that was not evaluated, shape (designs, parameters); for spaces that `trials` cover."""
+        indices = self.space.indices(np.arange(self.space.size))
+        return indices[[row.tobytes() not in self.seen for row in indices]]
 
     def evaluate(self, indices: IntColumn) -> Scored:
         scored = score(self.workload, self.space, indices)
         self.batches.append(scored)
+        self.done += len(indices)
         self.seen.update(row.tobytes() for row in indices)
         kept = scored.losses[scored.feasible]
         self.feasible += len(kept)
@@ -140,17 +156,14 @@ class _Ledger:
         return frame
 
 
-def _batches(trials: int) -> Iterator[int]:
-    for begin in range(0, trials, BATCH):
-        yield min(BATCH, trials - begin)
-
-
 def _study(space: Space, sampler: Sampler, seed: int | None) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(space.objectives), sampler=_sampler(sampler, seed))
 
 
-def _sampler(name: Sampler, seed: int | None) -> BaseSampler:
+def _sampler(name: str, seed: int | None) -> BaseSampler:
+    if seed is not None and not 0 <= seed <= MOST_SEED:
+        raise InputError(Problem(f"seed {seed}: a seed is a whole number from 0 to {MOST_SEED:,}"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         match name:
@@ -166,6 +179,8 @@ def _sampler(name: Sampler, seed: int | None) -> BaseSampler:
                 return optuna.samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
             case "gp":
                 return _gp_sampler(seed)
+            case _:
+                raise InputError(Problem(f"unknown sampler {name!r}", remedy=suggestion(name, SAMPLERS)))
 
 
 def _gp_sampler(seed: int | None) -> BaseSampler:

@@ -36,6 +36,9 @@ class Workload:
     space: str | None = None
     objectives: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Workload {self.name!r}: {', '.join(scenario.name for scenario in self.scenarios)}>"
+
     @property
     def networks(self) -> tuple[Network, ...]:
         """The networks of the scenarios, each once."""

@@ -147,6 +147,33 @@ def test_budget_that_excludes_everything(search):
     assert "at most 1.00 USD" in ran.err
 
 
+def test_a_budget_far_out_of_reach_is_said_in_plain_figures(search):
+    ran = search(GOOD, SPACE, "--budget", "price=0.001USD")
+    assert ran.code == 1
+    assert "at most 0.001 USD" in ran.err
+    assert "e+" not in ran.err
+
+
+def test_a_network_that_computes_nothing(search):
+    text = GOOD.split("      - {name: conv1")[0] + "      - {name: flat, kind: flatten}\n"
+    ran = search(text)
+    assert ran.code == 2
+    assert f"work.yaml:{line_of(text, 'name: net')}:" in ran.err
+    assert "computes nothing" in ran.err
+
+
+def test_a_parameter_without_a_value_is_one_mistake(search):
+    ran = search(GOOD, SPACE.replace(" [256, 1024]", ""))
+    assert ran.code == 2
+    assert ran.err.count("space.yaml:") == 1
+    assert "got nothing" in ran.err
+
+
+def test_line_ends_of_any_kind(search):
+    for end in ("\r\n", "\r"):
+        assert search(GOOD.replace("\n", end), SPACE.replace("\n", end)).code == 0
+
+
 def test_all_errors_of_a_file_at_once(search):
     text = GOOD.replace("filters: 16", "filtres: 16").replace("kind: linear", "kind: lineer")
     ran = search(text)
@@ -168,6 +195,15 @@ def test_all_errors_of_a_file_at_once(search):
         (("--objectives", "latencie"), ("latency",)),
         (("--sampler", "gep"), ("nsga2",)),
         (("--trials", "0"), ("1",)),
+        (("--set", "compute_units=inf"), ("number", "inf")),
+        (("--set", "compute_units=nan"), ("number", "nan")),
+        (("--set", "compute_units=1e30"), ("at most 1,099,511,627,776",)),
+        (("--set", "sram=0B"), ("at least 1 B",)),
+        (("--set", "sram=8"), ("a size in bytes", "KiB")),
+        (("--budget", "latency.=1ms"), ("which scenario",)),
+        (("--budget", "price=0USD"), ("more than zero",)),
+        (("--objectives", ""), ("known: latency",)),
+        (("--objectives", "latency,latency"), ("twice",)),
     ],
 )
 def test_options(search, options, words):

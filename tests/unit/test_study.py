@@ -32,8 +32,9 @@ def small():
 def test_every_sampler_finds_the_whole_front_of_a_small_space(mlp, small, sampler):
     exact = exact_front(mlp, small)
     found = search(mlp, small, trials=400, sampler=sampler, seed=1)
-    assert found.certificate.kind == "none"
+    assert found.certificate == exact.certificate
     assert exact.certificate.kind == "exact"
+    assert len(found.trials) <= 400
     np.testing.assert_array_equal(losses_of(found.designs, small), losses_of(exact.designs, small))
 
 
@@ -83,12 +84,29 @@ def test_nothing_feasible_names_the_nearest_and_the_limit(mlp, small):
         exact_front(mlp, small.with_budget("price=2.5USD"))
 
 
-def test_interruption_keeps_what_was_found(mlp, small):
+@pytest.mark.parametrize("trials", [1, 26, 27, 28, 90])
+@pytest.mark.parametrize("sampler", ["nsga2", "qmc"])
+def test_trials_that_cover_a_space_leave_no_design_out(mlp, small, trials, sampler):
+    found = search(mlp, small, trials=trials, sampler=sampler)
+    assert len(found.trials) <= trials
+    assert found.certificate.designs_covered <= small.size == 27
+    assert (found.certificate.kind == "exact") == (trials >= small.size)
+    if trials >= small.size:
+        np.testing.assert_array_equal(losses_of(found.designs, small), losses_of(exact_front(mlp, small).designs, small))
+
+
+def test_a_known_chip_is_evaluated_once(mlp):
+    found = search(mlp, dse.load_space("tpu_v1"), trials=2000)
+    assert len(found.trials) == 1
+    assert found.certificate.statement == "certified: the space holds this one design"
+
+
+def test_interruption_keeps_what_was_found(mlp):
     def stop(progress):
         if progress.done >= 100:
             raise KeyboardInterrupt
 
-    front = search(mlp, small, trials=1000, on_progress=stop)
+    front = search(mlp, dse.load_space("edge"), trials=1000, on_progress=stop)
     assert front.interrupted
     assert len(front.trials) == 100
     assert len(front) >= 1
@@ -124,3 +142,19 @@ def test_values_between_steps_snap_in_ratio():
     """4 lies nearer to 10 than to 1 in ratio, and the other way round in difference."""
     assert _index(Parameter("cores", (1, 10, 100)), 4.0) == 1
     assert _index(Parameter("memory", ("ddr4", "lpddr5")), "lpddr5") == 1
+
+
+@pytest.mark.parametrize("options", [{"trials": 0}, {"trials": -5}, {"sampler": "nsga4"}, {"seed": -1}, {"seed": 2**32}])
+def test_a_search_that_cannot_be(mlp, small, options):
+    with pytest.raises(InputError, match=r"trial|nsga3|seed"):
+        search(mlp, small, **{"trials": 10, **options})
+
+
+def test_what_a_notebook_shows_is_one_line(mlp, small):
+    chip = dse.load_design("tpu_v1")
+    front = search(mlp, small, trials=30)
+    curve = dse.reuse_curve(dse.Gemm(m=64, n=64, k=64), bytes_per_element=1)
+    for value in (mlp, small, chip, front, dse.evaluate(mlp, chip), curve):
+        assert "\n" not in repr(value)
+        assert len(repr(value)) < 400, repr(value)
+    assert "27 designs" in repr(small)

@@ -243,7 +243,7 @@ class TestValidate:
             ),
             (
                 "shapes: [{kind: wire, rate: 34}]",
-                ["f.yaml:2:29: 'rate': 34 has no unit; a bandwidth is written with one, such as '34 GB/s'"],
+                ["f.yaml:2:29: 'rate': 34 has no unit; write a bandwidth with one, such as '34 GB/s'"],
             ),
             ("shapes: [{kind: wire, rate: 0 B/s}]", ["f.yaml:2:29: 'rate': '0 B/s' must be more than zero"]),
         ],
@@ -253,7 +253,7 @@ class TestValidate:
 
     def test_pattern_says_what_it_means(self):
         assert wrong("name: A1\n") == [
-            "f.yaml:1:7: 'name' must be a text that matches ^[a-z]+$, got 'A1'",
+            "f.yaml:1:7: 'name' cannot be 'A1'",
             "    name: lower-case letters",
         ]
 
