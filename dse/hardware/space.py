@@ -45,6 +45,10 @@ class Device:
     Efficiencies are fractions of the peak that can be reached; `sram_efficiency` is the part of the buffer that acts as a
     scratchpad. `weight_fetch`: weights come element by element or in whole array tiles. `weight_streams`: how often the machine
     streams the weights that a perfect mapping streams once. `reuse_family`: the one mapping family it has, or None for the best.
+    `row_strips`: it cuts every input map into so many strips of rows and streams all weights once for each (None: it does not).
+    `activations`: tensors between operations stay on chip where that saves traffic, or every operation reads and writes DRAM.
+    `weights`: they come from DRAM in every run, or some stay on chip from one run to the next (serving of one network).
+    `padding`: the array multiplies the zeros around a map, or skips them.
     `fixed_area_mm2` and `static_power_w` replace what the technology says; `volume` is the chips that share the NRE.
     """
 
@@ -57,6 +61,10 @@ class Device:
     overlap: Literal["layer", "network", "none"] = "layer"
     vector: Literal["overlapped", "serial"] = "overlapped"
     reuse_family: Literal["output_stationary", "input_stationary", "weight_stationary"] | None = None
+    row_strips: int | None = None
+    activations: Literal["resident", "streamed"] = "resident"
+    weights: Literal["streamed", "resident"] = "streamed"
+    padding: Literal["multiplied", "skipped"] = "multiplied"
     first_load_exposed: bool = True
     fixed_area_mm2: float | None = None
     static_power_w: float | None = None
@@ -276,6 +284,14 @@ def _device_sentences(device: Device) -> tuple[str, ...]:
             sentences.append(f"{label} {value:.0%} of its peak")
     if device.weight_streams != 1.0:
         sentences.append(f"weights stream {device.weight_streams:g} times for each time that the best mapping streams them")
+    if device.row_strips is not None:
+        sentences.append(f"every input map is cut into {device.row_strips} strips of rows, and the weights stream once for each")
+    if device.activations == "streamed":
+        sentences.append("no tensor stays on chip between operations: each reads its inputs and writes its outputs")
+    if device.weights == "resident":
+        sentences.append("serving: weights that fit stay on chip from run to run, and their first load is not counted")
+    if device.padding == "skipped":
+        sentences.append("multiplications with zero padding are skipped")
     if device.weight_fetch == "array_tile":
         sentences.append("weights are fetched in whole array tiles")
     if device.static_power_w is not None:

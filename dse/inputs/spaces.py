@@ -70,6 +70,18 @@ class DeviceText(Strict):
     reuse_family: Literal["output_stationary", "input_stationary", "weight_stationary"] | None = Field(
         default=None, description="the one mapping family that the machine has; left out: the best of all"
     )
+    row_strips: int | None = Field(
+        default=None, ge=1, description="strips of rows that every input map is cut into, weights streaming once for each"
+    )
+    activations: Literal["resident", "streamed"] = Field(
+        default="resident", description="tensors stay on chip between operations where that pays, or all of them go off chip"
+    )
+    weights: Literal["streamed", "resident"] = Field(
+        default="streamed", description="weights come in every run, or some stay on chip from run to run (serving)"
+    )
+    padding: Literal["multiplied", "skipped"] = Field(
+        default="multiplied", description="the array multiplies the zeros around a map, or skips them"
+    )
     first_load_exposed: bool = Field(default=True, description="the first weights load before anything runs")
     fixed_area: Annotated[float, Quantity("area", positive=False)] | None = Field(
         default=None, description="area of everything else"
@@ -210,6 +222,10 @@ def _device(text: SpaceText) -> Device:
         overlap=device.overlap,
         vector=device.vector,
         reuse_family=device.reuse_family,
+        row_strips=device.row_strips,
+        activations=device.activations,
+        weights=device.weights,
+        padding=device.padding,
         first_load_exposed=device.first_load_exposed,
         fixed_area_mm2=device.fixed_area,
         static_power_w=device.static_power,

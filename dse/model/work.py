@@ -73,7 +73,7 @@ def _join(steps: Iterable[Step]) -> Iterator[Task]:
 
 def scenario_tasks(scenario: Scenario) -> tuple[Task, ...]:
     """The tasks of one scenario in execution order."""
-    return tasks(scenario.network.lower(scenario.batch, scenario.precision))
+    return tasks(scenario.lower())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def work_of(workload: Workload) -> Work:
     first: list[int] = []
     needed: list[int] = []
     for scenario in workload.scenarios:
-        lowered = scenario.network.lower(scenario.batch, scenario.precision)
+        lowered = scenario.lower()
         folded = Counter[tuple[TensorOperation | None, float, int]]()
         steps: dict[tuple[TensorOperation | None, float, int], int] = {}
         for task in tasks(lowered):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dse.workload.network import Network
+from dse.workload.network import Lowered, Network
 from dse.workload.precision import Precision
 
 __all__ = ["Network", "Precision", "Scenario", "Workload"]
@@ -23,6 +23,10 @@ class Scenario:
     precision: Precision
     weight: float = 1.0
     latency_limit_s: float | None = None
+
+    def lower(self) -> Lowered:
+        """Its steps and tensors in order of execution. Equal calls share one result."""
+        return self.network.lower(self.batch, self.precision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
