@@ -53,12 +53,15 @@ class Pinning:
     element_bits: int
 
     @classmethod
-    def of(cls, found: Candidates, operation: TensorOperation) -> tuple[Pinning, Ints, Ints]:
-        """The mappings that are best somewhere, their indices in `found`, and the capacities in bits where the curve bends."""
+    def of(cls, found: Candidates, operation: TensorOperation, buffers: int = 1) -> tuple[Pinning, Ints, Ints]:
+        """The mappings that are best somewhere, their indices in `found`, and the capacities in bits where the curve bends.
+
+        What a mapping holds is held `buffers` times over; pinned weights are held once.
+        """
         group_bits = operation.weight_elements * operation.weight_bits // operation.groups
         everything = cls(
-            held=found.held,
-            full_from=found.held - found.weight_held + group_bits * operation.groups,
+            held=found.held * buffers,
+            full_from=(found.held - found.weight_held) * buffers + group_bits * operation.groups,
             other_moved=found.other_moved * (operation.groups * operation.repeats),
             passes=found.weight_moved // group_bits * operation.repeats,
             weight_bits=group_bits * operation.groups,

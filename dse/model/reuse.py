@@ -6,6 +6,11 @@ of Huang et al., "Mind the Gap: Attainable Data Movement and Operational Intensi
 for a matrix product Q(S) >= 2·M·N·K/sqrt(S) - 2·S in elements (Smith et al., "A tight I/O lower bound for matrix
 multiplication", arXiv:1702.02017), which the curve approaches.
 
+An operand may be at *home*: the whole tensor lies on chip already (an input, the weights) or stays there (an output), outside of
+the capacity that the curve is drawn against. It then costs neither traffic nor tile; only partial sums that leave unfinished do.
+With the whole input at home everything else passes once through a line and an element (cost_model.md section 4): the curve
+reaches its compulsory bytes at min(C·F weights and a sum, or M sums and a weight).
+
 Arithmetic is in bits and exact; capacities and traffic are rounded up to bytes at the end.
 """
 
@@ -13,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import overload
@@ -27,11 +33,14 @@ from dse.model.folding import fold
 from dse.model.pinning import Pinning, pinning_choice
 from dse.model.plans import FAMILIES, PLANS, Family
 from dse.model.windows import Ints
-from dse.model.witness import Mapping
+from dse.model.witness import OPERANDS, Mapping, Operand
 from dse.units import BITS_PER_BYTE
 from dse.workload.operations import TensorOperation
 
-__all__ = ["Family", "Mapping", "ReuseCurve", "TrafficTable", "reuse_curve", "traffic_table"]
+__all__ = ["NOBODY", "Family", "Home", "Mapping", "ReuseCurve", "TrafficTable", "reuse_curve", "traffic_table"]
+
+Home = AbstractSet[Operand]
+NOBODY: frozenset[Operand] = frozenset()
 
 Floats = npt.NDArray[np.float64]
 Widths = float | tuple[float, float, float, float]
@@ -46,10 +55,13 @@ class ReuseCurve:
     The columns, shape (steps,), have capacities strictly ascending and traffic strictly descending to `compulsory_bytes`.
     Without repeats the curve is a staircase that falls at each of the capacities. With repeats, every element of a weight that
     stays on chip for all repeats lowers the traffic, so the curve falls along straight lines; the columns are then its corners,
-    and `at` is exact between them too.
+    and `at` is exact between them too. `home` operands move nothing and take no capacity; with two `buffers` what streams is held
+    twice, so that the next tile loads while one is worked on, and what is pinned is held once.
     """
 
     operation: TensorOperation
+    home: frozenset[Operand] = NOBODY
+    buffers: int = 1
     capacity_bytes: Ints
     traffic_bytes: Ints
     weight_traffic_bytes: Ints
@@ -83,6 +95,12 @@ class ReuseCurve:
         """The weights' part of `at`, in bytes."""
         return _like(self._look_up(capacity_bytes)[1], capacity_bytes)
 
+    def split_at(self, capacity_bytes: npt.NDArray[np.int64] | Floats) -> tuple[Floats, Floats, Floats]:
+        """`at` by operand: bytes of input, weights and output, each shaped like the capacities."""
+        total, weights, inputs = self._look_up(capacity_bytes)
+        outputs = np.subtract(total, weights + inputs, out=np.full_like(total, np.inf), where=np.isfinite(total))
+        return inputs, weights, outputs
+
     def mapping_at(self, capacity_bytes: float) -> Mapping:
         """The mapping that moves `at(capacity_bytes)` bytes.
 
@@ -98,16 +116,22 @@ class ReuseCurve:
         choice = self._pinning.choose(_whole_bits(np.array([capacity_bytes])))
         return _mapping(self.operation, self._mappings, int(choice.index[0]), int(choice.pinned[0]), self._pinning.weight_bits)
 
-    def _look_up(self, capacity_bytes: npt.ArrayLike) -> tuple[Floats, Floats]:
+    def _look_up(self, capacity_bytes: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:
+        """All bytes, those of the weights and those of the inputs; where parts of bytes meet, the total is right."""
         capacity = np.atleast_1d(np.asarray(capacity_bytes, dtype=np.float64))
         if np.isnan(capacity).any():
             raise InputError("a capacity is not a number")
         if self._pinning is None:
             index = np.searchsorted(self.capacity_bytes, capacity, side="right") - 1
             fits = index >= 0
-            return np.where(fits, self.traffic_bytes[index], np.inf), np.where(fits, self.weight_traffic_bytes[index], np.inf)
-        choice = self._pinning.choose(_whole_bits(capacity))
-        return np.where(choice.fits, _bytes(choice.moved), np.inf), np.where(choice.fits, _bytes(choice.weight_moved), np.inf)
+            moved, weights = self.traffic_bytes[index], self.weight_traffic_bytes[index]
+        else:
+            choice = self._pinning.choose(_whole_bits(capacity))
+            index, fits = choice.index, choice.fits
+            moved, weights = _bytes(choice.moved), _bytes(choice.weight_moved)
+        runs = self.operation.groups * self.operation.repeats
+        inputs = np.minimum(_bytes(self._mappings.input_moved[index] * runs), moved - weights)
+        return np.where(fits, moved, np.inf), np.where(fits, weights, np.inf), np.where(fits, inputs, np.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +147,14 @@ def reuse_curve(
     bytes_per_element: Widths | None = None,
     *,
     family: Family | None = None,
+    home: Home = NOBODY,
+    buffers: int = 1,
 ) -> ReuseCurve:
     """Least off-chip traffic of `operation` against on-chip capacity.
 
     `bytes_per_element` is one width for all, or (input, weight, output, accumulator); by default the operation's own. Half a
-    byte is four bits. `family` restricts the mappings to one family, for a machine whose mapping is fixed.
+    byte is four bits. `family` restricts the mappings to one family, for a machine whose mapping is fixed. `home` names the
+    operands whose whole tensor stays on chip beside the capacity; `buffers` is 2 where loads overlap compute.
 
     Raises `InputError` for a width that is not a whole number of bits, an unknown family, or an operation too large to count.
 
@@ -138,7 +165,8 @@ def reuse_curve(
     """
     if family is not None and family not in FAMILIES:
         raise InputError(f"unknown family {family!r}; choose one of {', '.join(FAMILIES)}")
-    return _curve(operation if bytes_per_element is None else _with_widths(operation, bytes_per_element), family)
+    sized = operation if bytes_per_element is None else _with_widths(operation, bytes_per_element)
+    return _curve(sized, family, frozenset(home), buffers)
 
 
 def traffic_table(
@@ -175,52 +203,90 @@ def _with_widths(operation: TensorOperation, bytes_per_element: Widths) -> Tenso
 
 def _neutral(operation: TensorOperation) -> TensorOperation:
     """The same arithmetic without roles and number formats, which no traffic depends on."""
-    return replace(operation, input_role="activation", weight_role="weight", floating=False)
+    return replace(operation, input_role="activation", weight_role="weight", floating=False, carried_bits=0)
 
 
-@lru_cache(maxsize=8192)
-def _curve(operation: TensorOperation, family: Family | None) -> ReuseCurve:
+@lru_cache(maxsize=16384)
+def _curve(operation: TensorOperation, family: Family | None, home: frozenset[Operand], buffers: int) -> ReuseCurve:
     neutral = _neutral(operation)
     if neutral != operation:
-        return replace(_curve(neutral, family), operation=operation)
+        return replace(_curve(neutral, family, home, buffers), operation=operation)
     widest = operation.input_bits + operation.weight_bits + 2 * operation.accumulator_bits + operation.output_bits
     if operation.macs * widest >= _LARGEST_BITS:
         raise InputError(f"{operation.macs:.3g} multiply-accumulates in one operation are too many to count exactly: split it")
-    if operation.repeats > 1:
-        return _repeated_curve(operation, family)
-    nest = fold(operation).nest
-    found = candidates(nest, family, lambda block: staircase(block.held, block.moved))
-    found = found.take(staircase(_bytes(found.held), found.moved))
-    traffic = _bytes(found.moved * operation.groups)
+    if operation.repeats > 1 and "weight" not in home:
+        return _repeated_curve(operation, family, home, buffers)
+    runs = operation.groups * operation.repeats
+
+    def best(block: Candidates) -> Ints:
+        away = _away(block, operation, home)
+        return staircase(away.held, away.moved)
+
+    found = _away(candidates(fold(operation).nest, family, best), operation, home)
+    held = found.held * buffers
+    found = found.take(staircase(_bytes(held), found.moved))
+    traffic = _bytes(found.moved * runs)
     found = found.take(lower := falls(traffic))
     return ReuseCurve(
         operation=operation,
-        capacity_bytes=_bytes(found.held),
+        home=home,
+        buffers=buffers,
+        capacity_bytes=_bytes(found.held * buffers),
         traffic_bytes=traffic[lower],
-        weight_traffic_bytes=_bytes(found.weight_moved * operation.groups),
-        compulsory_bytes=operation.compulsory_bytes,
+        weight_traffic_bytes=_bytes(found.weight_moved * runs),
+        compulsory_bytes=_compulsory_bytes(operation, home),
         _mappings=found,
         _pinning=None,
     )
 
 
-def _repeated_curve(operation: TensorOperation, family: Family | None) -> ReuseCurve:
-    found = candidates(fold(operation).nest, family, pinning_choice)
+def _repeated_curve(operation: TensorOperation, family: Family | None, home: frozenset[Operand], buffers: int) -> ReuseCurve:
+    found = candidates(fold(operation).nest, family, lambda block: pinning_choice(_away(block, operation, home)))
+    found = _away(found, operation, home)
     found = found.take(pinning_choice(found))
-    pinning, kept, corners = Pinning.of(found, operation)
+    pinning, kept, corners = Pinning.of(found, operation, buffers)
     capacity = corners // BITS_PER_BYTE
     choice = pinning.choose(corners)
     traffic = _bytes(choice.moved)
     lower = falls(traffic)
     return ReuseCurve(
         operation=operation,
+        home=home,
+        buffers=buffers,
         capacity_bytes=capacity[lower],
         traffic_bytes=traffic[lower],
         weight_traffic_bytes=_bytes(choice.weight_moved)[lower],
-        compulsory_bytes=operation.compulsory_bytes,
+        compulsory_bytes=_compulsory_bytes(operation, home),
         _mappings=found.take(kept),
         _pinning=pinning,
     )
+
+
+def _away(found: Candidates, operation: TensorOperation, home: frozenset[Operand]) -> Candidates:
+    """What the mappings hold and move of the operands that are not at home; a finished output that stays moves nothing."""
+    if not home:
+        return found
+    nothing = np.zeros_like(found.plan)
+    changed: dict[str, Ints] = {}
+    for operand in ("input", "weight"):
+        if operand in home:
+            changed |= {f"{operand}_held": nothing, f"{operand}_moved": nothing}
+    if "output" in home:
+        finished = operation.output_elements // operation.groups * operation.output_bits
+        changed["output_moved"] = found.output_moved - finished
+    return replace(found, **changed)
+
+
+def _compulsory_bytes(operation: TensorOperation, home: frozenset[Operand]) -> int:
+    """Each operand that is not at home once."""
+    if not home:
+        return operation.compulsory_bytes
+    bits = {
+        "input": operation.repeats * operation.input_elements * operation.input_bits,
+        "weight": operation.weight_elements * operation.weight_bits,
+        "output": operation.repeats * operation.output_elements * operation.output_bits,
+    }
+    return -(-sum(bits[operand] for operand in OPERANDS if operand not in home) // BITS_PER_BYTE)
 
 
 def _bytes(bits: Ints) -> Ints:

@@ -65,7 +65,8 @@ class TensorOperation:
 
     ``k`` and ``c`` count all groups together; `groups` divides both. ``repeats`` = T runs the nest T times, one after the
     other, with the same weights (a recurrent step). ``accumulator_bits`` is the width at which partial sums leave the chip.
-    `floating` products need floating-point multipliers.
+    `floating` products need floating-point multipliers. ``carried_bits`` are what a recurrent step hands to the next one
+    (hidden state and cell): kept on chip, they spare the step its state input.
     """
 
     n: int = 1
@@ -82,6 +83,7 @@ class TensorOperation:
     weight_role: Role = "weight"
     floating: bool = False
     repeats: int = 1
+    carried_bits: int = 0
 
     def __post_init__(self) -> None:
         sizes = (self.n, self.k, self.c, self.groups, self.repeats, self.height.outputs, self.width.outputs)

@@ -20,7 +20,7 @@ new state and the cell, which are H to 3·H.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dse.workload.elementwise import ACTIVATION_OPS
@@ -129,6 +129,11 @@ class _Stage:
             yield self._sum()
 
     @property
+    def _carried(self) -> int:
+        """Numbers of one sequence that a step hands to the next: the state, and an LSTM's cell."""
+        return self.layer.width + (self.layer.hidden if self.layer.kind == "lstm" else 0)
+
+    @property
     def _kept_steps(self) -> int:
         return self.steps if not self.last or self.layer.returns == "sequence" else 1
 
@@ -149,7 +154,10 @@ class _Stage:
         kept = self.batch * layer.hidden if projected else self.batch * layer.width * self._kept_steps
         yield Part(
             name=f"{direction}recurrent",
-            operation=nest(self.precision, n=self.batch, k=gates, c=layer.width, input_role="state", repeats=self.steps),
+            operation=replace(
+                nest(self.precision, n=self.batch, k=gates, c=layer.width, input_role="state", repeats=self.steps),
+                carried_bits=self.batch * self._carried * self.precision.activation_bits,
+            ),
             reads=(),
             writes=state,
             elements=kept,
