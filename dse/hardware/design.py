@@ -18,9 +18,13 @@ Dataflow = Literal[
     "dot_product",
     "ideal",
     "best",
+    "row_stationary",
 ]
 DATAFLOWS: tuple[Dataflow, ...] = get_args(Dataflow)
 """Array mappings (cost_model.md section 2); ``best`` takes the cheapest of the systolic ones for each operation."""
+
+SKIPS_PADDING: tuple[Dataflow, ...] = ("ideal", "row_stationary")
+"""Dataflows that can leave out the zeros around a map; a systolic array works through them with the rows of its product."""
 
 FORMATS: tuple[str, ...] = tuple(FORMAT_BITS)
 """Number formats that an array may multiply natively."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dse.errors import InputError, Problem
-from dse.hardware.design import ABSTRACT_MEMORY, DATAFLOWS, Designs, FloatColumn, IntColumn
+from dse.errors import InputError, Place, Problem
+from dse.hardware.design import ABSTRACT_MEMORY, DATAFLOWS, SKIPS_PADDING, Designs, FloatColumn, IntColumn
 from dse.hardware.frames import DesignTable, designs_from_frame, frame_of_designs
 from dse.hardware.goals import METRICS, Budget, Metric, Objective, objectives_named
 from dse.hardware.parameters import ABSTRACT, CHIP, KINDS, THREE_KNOBS, Parameter, completed, read_value, suggestion
@@ -95,6 +95,9 @@ class Space:
             reticle, stated = self.technology.manufacturing.reticle_mm2.value, self.budget.area_mm2
             area = reticle if stated is None else min(stated, reticle)
             object.__setattr__(self, "budget", replace(self.budget, area_mm2=area))
+            problem = padding_problem(self.device, tuple(str(name) for name in self.parameter("dataflow").values))
+            if problem is not None:
+                raise InputError(problem)
 
     def __repr__(self) -> str:
         free = ", ".join(parameter.name for parameter in self.free_parameters)
@@ -271,6 +274,15 @@ class Space:
             nodes_nm=nodes, formats=formats, memories=self.memories, priced=not self.device.unit_prices
         )
         return (*self.notes, *_device_sentences(self.device), *technology)
+
+
+def padding_problem(device: Device, dataflows: tuple[str, ...], place: Place | None = None) -> Problem | None:
+    """What is wrong where a device skips padding and one of its dataflows cannot; None if nothing is."""
+    unable = [name for name in dataflows if name not in SKIPS_PADDING]
+    if device.padding == "multiplied" or not unable:
+        return None
+    needed = f"padding: skipped needs dataflow {' or '.join(SKIPS_PADDING)}, not {unable[0]}"
+    return Problem(needed, place, "a systolic array multiplies the zeros around a map: padding: multiplied")
 
 
 def _device_sentences(device: Device) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from dse.errors import Collector, InputError, Problem
 from dse.hardware.goals import METRICS, Budget, Objective, objectives_named
-from dse.hardware.space import Device, Space, UnitPrices
+from dse.hardware.space import Device, Space, UnitPrices, padding_problem
 from dse.inputs.axes import ParametersText, read_parameters
 from dse.inputs.fields import Name
 from dse.inputs.overrides import TechnologyText, overridden
@@ -163,6 +163,11 @@ def space_from(document: Document) -> Space:
     parameters = read_parameters(document, {*technology.memories, *_own_memories(document)}, problems)
     objectives = _objectives(document, problems)
     problems += _mismatched_prices(document)
+    dataflows = next((parameter.values for parameter in parameters if parameter.name == "dataflow"), ())
+    if text is not None:
+        place = document.place(("device", "padding"))
+        problem = padding_problem(_device(text), tuple(str(name) for name in dataflows), place)
+        problems += [] if problem is None else [problem]
     Collector(problems).raise_any()
     assert text is not None
     return Space(

@@ -11,11 +11,17 @@ input stationary             ceil(K'/rows)·ceil(M/cols)        2·rows + cols +
 weight stationary, double    as weight stationary              max(M, rows); fill and drain once
 dot product (NVDLA)          ceil(C/rows)·ceil(N'/cols)·R·S·M  1
 ideal                        MACs / (rows·cols)                1
+row stationary (Eyeriss)     see `dse.model.row_stationary`
 ===========================  ================================  ===================================
 
 The first three are SCALE-Sim's analytical equations (Samajdar et al., ISPASS 2020, eqs. 1-4) as its simulator runs them: an
 operation takes ``folds·cycles - 1``. Double-buffered weights load behind the rows that stream through (TPU v1: Jouppi et al.,
 ISCA 2017, section 2). The dot-product array is NVDLA's: C on rows, K on columns, an adder tree along the rows.
+
+Folds of all groups are spread over cores. To give whole groups to cores is never better: ceil(G/cores)·F folds of one core are
+a whole number of at least G·F/cores, so at least ceil(G·F/cores). Cores beyond the folds share what streams past a stationary
+operand: the rows M of a weight-stationary fold, the columns N' of an input-stationary one. An output-stationary fold streams the
+reduction, whose parts would have to be added between cores: there further cores stay idle.
 """
 
 from __future__ import annotations
@@ -25,7 +31,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dse.hardware.design import DATAFLOWS, FORMATS, Dataflow, FloatColumn, IntColumn
+from dse.hardware.design import DATAFLOWS, FORMATS, SKIPS_PADDING, Dataflow, FloatColumn, IntColumn
+from dse.model import row_stationary
+from dse.model.nests import Nests, ceil
 from dse.units import BITS_PER_BYTE, FLOATING_FORMATS, FORMAT_BITS
 from dse.workload.operations import TensorOperation
 
@@ -37,6 +45,7 @@ SYSTOLIC: tuple[Dataflow, ...] = (
 )
 """What ``best`` chooses from, operation by operation."""
 
+_NATIVE_BITS = np.array([FORMAT_BITS[name] for name in FORMATS])
 _IS_FLOATING = np.array([name in FLOATING_FORMATS for name in FORMATS])
 
 
@@ -71,47 +80,12 @@ class ArrayTable:
     first_tile_bytes: FloatColumn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shapes:
-    """Operations as rows, shape (1, operations), to broadcast against columns of arrays."""
+def array_table(arrays: Arrays, operations: Sequence[TensorOperation], *, skip_padding: bool = False) -> ArrayTable:
+    """Cycles, buffer traffic and tile rounding of every operation on every array (formulas: see the module).
 
-    m: IntColumn
-    n: IntColumn
-    k: IntColumn
-    c: IntColumn
-    taps: IntColumn
-    groups: IntColumn
-    repeats: IntColumn
-    macs: FloatColumn
-    input_bits: IntColumn
-    weight_bits: IntColumn
-    output_bits: IntColumn
-    floating: IntColumn
-
-    @classmethod
-    def of(cls, operations: Sequence[TensorOperation]) -> _Shapes:
-        def row(values: list[int]) -> IntColumn:
-            return np.array(values, dtype=np.int64).reshape(1, -1)
-
-        return cls(
-            m=row([op.m for op in operations]),
-            n=row([op.n_group for op in operations]),
-            k=row([op.k_group for op in operations]),
-            c=row([op.c // op.groups for op in operations]),
-            taps=row([op.k_group // (op.c // op.groups) for op in operations]),
-            groups=row([op.groups for op in operations]),
-            repeats=row([op.repeats for op in operations]),
-            macs=row([op.macs for op in operations]).astype(np.float64),
-            input_bits=row([op.input_bits for op in operations]),
-            weight_bits=row([op.weight_bits for op in operations]),
-            output_bits=row([op.output_bits for op in operations]),
-            floating=row([op.floating for op in operations]),
-        )
-
-
-def array_table(arrays: Arrays, operations: Sequence[TensorOperation]) -> ArrayTable:
-    """Cycles, buffer traffic and tile rounding of every operation on every array (formulas: see the module)."""
-    shapes = _Shapes.of(operations)
+    With `skip_padding` the dataflows of `SKIPS_PADDING` leave out multiplications with the zeros around a map.
+    """
+    shapes = Nests.of(operations)
     size = (len(arrays), len(operations))
     table = ArrayTable(
         cycles=np.full(size, np.inf),
@@ -125,91 +99,118 @@ def array_table(arrays: Arrays, operations: Sequence[TensorOperation]) -> ArrayT
         if not len(chosen):
             continue
         rows, cols, cores = (column[chosen, None] for column in (arrays.rows, arrays.cols, arrays.cores))
-        passes = _passes(arrays.precision[chosen], shapes)
+        native_bits = _NATIVE_BITS[arrays.precision[chosen]][:, None]
+        core = _Core(rows=rows, cols=cols, cores=cores, native_bits=native_bits, passes=_passes(native_bits, shapes))
         cannot = (shapes.floating > 0) & ~_IS_FLOATING[arrays.precision[chosen], None]
         for candidate in SYSTOLIC if dataflow == "best" else (dataflow,):
-            cycles = _cycles(candidate, rows, cols, cores, shapes, passes) * shapes.repeats
+            skips = skip_padding and candidate in SKIPS_PADDING
+            cycles = _cycles(candidate, core, shapes, skip_padding=skips) * shapes.repeats
             cycles[cannot] = np.inf
             better = cycles < table.cycles[chosen]
-            buffer_bytes = _buffer_bytes(candidate, rows, cols, shapes)
+            buffer_bytes = _buffer_bytes(candidate, rows, cols, shapes) * shapes.repeats
             table.cycles[chosen] = np.where(better, cycles, table.cycles[chosen])
             table.buffer_bytes[chosen] = np.where(better, buffer_bytes, table.buffer_bytes[chosen])
-        tiles = _ceil(shapes.k, rows) * rows * _ceil(shapes.n, cols) * cols
-        table.weight_fetch_factor[chosen] = 1.0 if dataflow == "ideal" else tiles / (shapes.k * shapes.n)
-        table.native_macs[chosen] = shapes.macs * passes
-        held = np.minimum(rows, shapes.k) * np.minimum(cols, shapes.n)
-        table.first_tile_bytes[chosen] = 0.0 if dataflow == "ideal" else held * shapes.weight_bits / BITS_PER_BYTE
+        macs = shapes.true_macs if skip_padding and dataflow in SKIPS_PADDING else shapes.macs
+        table.native_macs[chosen] = macs * shapes.repeats * core.passes
+        table.weight_fetch_factor[chosen] = _weight_fetch_factor(dataflow, rows, cols, shapes)
+        table.first_tile_bytes[chosen] = _first_weights(dataflow, rows, cols, shapes) * shapes.weight_bits / BITS_PER_BYTE
     return table
 
 
-def _ceil(size: IntColumn, part: IntColumn) -> IntColumn:
-    return -(-size // part)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Core:
+    """Arrays as columns, shape (arrays, 1); `passes`, shape (arrays, operations), are those that one product takes."""
+
+    rows: IntColumn
+    cols: IntColumn
+    cores: IntColumn
+    native_bits: IntColumn
+    passes: IntColumn
 
 
-def _passes(precision: IntColumn, shapes: _Shapes) -> IntColumn:
+def _passes(native_bits: IntColumn, shapes: Nests) -> IntColumn:
     """Array passes that one product takes: an 8-bit array multiplies 8b x 16b in 2 and 16b x 16b in 4 (TPU v1, section 2)."""
-    native = np.array([FORMAT_BITS[name] for name in FORMATS])[precision][:, None]
-    return _ceil(shapes.input_bits, native) * _ceil(shapes.weight_bits, native)
+    return ceil(shapes.input_bits, native_bits) * ceil(shapes.weight_bits, native_bits)
 
 
-def _cycles(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, cores: IntColumn, s: _Shapes, passes: IntColumn) -> FloatColumn:
-    """Cycles of one repeat, shape (arrays, operations); work is spread over cores in the cheapest of the ways below."""
+def _weight_fetch_factor(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: Nests) -> FloatColumn:
+    if dataflow in SKIPS_PADDING:
+        return np.ones((len(rows), s.k.shape[1]))
+    return ceil(s.k, rows) * rows * ceil(s.n, cols) * cols / (s.k * s.n)
+
+
+def _first_weights(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: Nests) -> IntColumn:
+    """Weights that fill the array once."""
     if dataflow == "ideal":
-        return s.macs / s.repeats * passes / (rows * cols * cores)
+        return np.zeros((len(rows), s.k.shape[1]), dtype=np.int64)
+    if dataflow == "row_stationary":
+        return row_stationary.first_weights(rows, cols, s)
+    return np.minimum(rows, s.k) * np.minimum(cols, s.n)
+
+
+def _cycles(dataflow: Dataflow, core: _Core, s: Nests, *, skip_padding: bool) -> FloatColumn:
+    """Cycles of one repeat, shape (arrays, operations); work is spread over cores in the cheapest of the ways below."""
+    rows, cols, cores = core.rows, core.cols, core.cores
+    if dataflow == "ideal":
+        return (s.true_macs if skip_padding else s.macs) * core.passes / (rows * cols * cores)
     if dataflow == "dot_product":
-        folds = s.groups * _ceil(s.c, rows) * s.taps * _ceil(s.n, cols) * s.m
-        return (_ceil(folds, cores) * passes).astype(np.float64)
+        folds = s.groups * ceil(s.c, rows) * s.taps * ceil(s.n, cols) * s.m
+        return (ceil(folds, cores) * core.passes).astype(np.float64)
+    if dataflow == "row_stationary":
+        return row_stationary.cycles(rows, cols, cores, s, core.passes, core.native_bits, skip_padding=skip_padding)
     folds = s.groups * _folds(dataflow, rows, cols, s)
-    # Folds over cores; cores beyond the folds split the streamed rows M of a weight-stationary fold.
-    cycles = _stream(dataflow, _ceil(folds, cores), np.maximum(cores // folds, 1), rows, cols, s, passes)
-    if dataflow.startswith("weight_stationary"):
-        cycles = np.minimum(cycles, _stream(dataflow, folds, cores, rows, cols, s, passes))
+    # Folds over cores, with cores beyond the folds sharing the stream of a fold; or every stream shared by all cores.
+    cycles = _stream(dataflow, ceil(folds, cores), np.maximum(cores // folds, 1), rows, cols, s, core.passes)
+    if dataflow != "output_stationary":
+        cycles = np.minimum(cycles, _stream(dataflow, folds, cores, rows, cols, s, core.passes))
     return cycles.astype(np.float64)
 
 
-def _folds(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: _Shapes) -> IntColumn:
+def _folds(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: Nests) -> IntColumn:
     if dataflow == "output_stationary":
-        return _ceil(s.m, rows) * _ceil(s.n, cols)
+        return ceil(s.m, rows) * ceil(s.n, cols)
     if dataflow == "input_stationary":
-        return _ceil(s.k, rows) * _ceil(s.m, cols)
-    return _ceil(s.k, rows) * _ceil(s.n, cols)
+        return ceil(s.k, rows) * ceil(s.m, cols)
+    return ceil(s.k, rows) * ceil(s.n, cols)
 
 
 def _stream(
     dataflow: Dataflow,
     folds: IntColumn,
-    m_parts: IntColumn,
+    parts: IntColumn,
     rows: IntColumn,
     cols: IntColumn,
-    s: _Shapes,
+    s: Nests,
     passes: IntColumn,
 ) -> IntColumn:
-    """Cycles of `folds` folds on one core; with `m_parts` > 1 a weight-stationary fold streams its share of M only."""
+    """Cycles of `folds` folds on one core, which streams one of so many `parts` of M past weights, or of N' past inputs."""
     if dataflow == "output_stationary":
         return folds * (rows + cols + s.k * passes - 2) - 1
     if dataflow == "input_stationary":
-        return folds * (2 * rows + cols + s.n * passes - 2) - 1
-    m = _ceil(s.m, m_parts) * passes
+        return folds * (2 * rows + cols + ceil(s.n, parts) * passes - 2) - 1
+    m = ceil(s.m, parts) * passes
     if dataflow == "weight_stationary":
         return folds * (2 * rows + cols + m - 2) - 1
     return folds * np.maximum(m, rows) + rows + cols - 2
 
 
-def _buffer_bytes(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: _Shapes) -> FloatColumn:
-    """Bytes between buffer and array: what the array does not hold is read once for each fold that needs it.
+def _buffer_bytes(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: Nests) -> FloatColumn:
+    """Bytes between buffer and array of one repeat: what the array does not hold is read once for each fold that needs it.
 
     Finished outputs cross once. Partial sums of several row blocks turn round in accumulators beside the array (TPU v1's 4 MiB,
     NVDLA's CACC), whose energy is in that of the MAC unit: its figures come from whole chips.
     """
+    if dataflow == "row_stationary":
+        return row_stationary.buffer_bytes(rows, cols, s)
     inputs = (s.m * s.k * s.groups * s.input_bits).astype(np.float64)
     weights = (s.k * s.n * s.groups * s.weight_bits).astype(np.float64)
     finished = (s.m * s.n * s.groups * s.output_bits).astype(np.float64)
     if dataflow == "ideal":
         bits = inputs + weights + finished
     elif dataflow == "output_stationary":
-        bits = inputs * _ceil(s.n, cols) + weights * _ceil(s.m, rows) + finished
+        bits = inputs * ceil(s.n, cols) + weights * ceil(s.m, rows) + finished
     elif dataflow == "input_stationary":
-        bits = inputs + weights * _ceil(s.m, cols) + finished
+        bits = inputs + weights * ceil(s.m, cols) + finished
     else:
-        bits = inputs * _ceil(s.n, cols) + weights + finished
-    return bits * s.repeats / BITS_PER_BYTE
+        bits = inputs * ceil(s.n, cols) + weights + finished
+    return bits / BITS_PER_BYTE

@@ -26,6 +26,7 @@ FLOW = {
     "dot_product": "dp",
     "ideal": "id",
     "best": "any",
+    "row_stationary": "rs",
 }
 """Dataflows in the narrow column."""
 
@@ -37,6 +38,7 @@ FLOW_LEGEND = {
     "dp": "dot product",
     "id": "ideal array",
     "any": "best dataflow for each layer",
+    "rs": "row stationary",
 }
 
 BOUND_MARK = {"compute": "c", "memory": "m", "vector": "v", "dependency": "d", "ridge": "r", "none": "-", "cannot run": "!"}

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from dse.hardware.design import DATAFLOWS, FORMATS
-from dse.model.mapping import Arrays, array_table
+from dse.model.mapping import SYSTOLIC, Arrays, array_table
 from dse.workload.operations import Conv2d, Gemm
 
 
-def table(operations, rows, cols, dataflow, cores=1, precision="int8"):
+def table(operations, rows, cols, dataflow, cores=1, precision="int8", **options):
     arrays = Arrays(
         rows=np.array([rows]),
         cols=np.array([cols]),
@@ -18,7 +18,7 @@ def table(operations, rows, cols, dataflow, cores=1, precision="int8"):
         dataflow=np.array([DATAFLOWS.index(dataflow)]),
         precision=np.array([FORMATS.index(precision)]),
     )
-    return array_table(arrays, operations)
+    return array_table(arrays, operations, **options)
 
 
 def cycles(operation, rows, cols, dataflow, **options):
@@ -73,9 +73,28 @@ def test_cores_beyond_the_folds_split_the_stream():
     assert cycles(gemm, 16, 16, "weight_stationary", cores=8) == 2 * 16 + 16 + 250 - 2 - 1
 
 
+def test_cores_beyond_the_folds_split_the_filters_that_stream_past_inputs():
+    gemm = Gemm(m=16, n=1000, k=32)
+    assert cycles(gemm, 16, 16, "input_stationary", cores=2) == 2 * 16 + 16 + 1000 - 2 - 1
+    assert cycles(gemm, 16, 16, "input_stationary", cores=8) == 2 * 16 + 16 + 250 - 2 - 1
+    assert cycles(gemm, 16, 16, "input_stationary", cores=9) == 2 * 16 + 16 + 250 - 2 - 1
+
+
+def test_an_output_stationary_reduction_is_not_split():
+    """Its parts would have to be added between cores."""
+    gemm = Gemm(m=16, n=16, k=1000)
+    assert cycles(gemm, 16, 16, "output_stationary", cores=8) == cycles(gemm, 16, 16, "output_stationary")
+
+
+def test_skipped_padding_is_not_multiplied():
+    conv = Conv2d(k=4, c=4, p=3, q=3, r=3, s=3, padding=1)
+    assert cycles(conv, 4, 4, "ideal") == 81 * 16 / 16
+    assert table([conv], 4, 4, "ideal", skip_padding=True).cycles[0, 0] == 49 * 16 / 16
+
+
 def test_best_is_the_cheapest_and_carries_its_own_buffer_traffic():
     operations = [Gemm(m=1, n=4096, k=4096), Gemm(m=4096, n=16, k=64), Gemm(m=64, n=64, k=4096)]
-    each = {name: table(operations, 16, 16, name) for name in DATAFLOWS if name not in ("best", "ideal", "dot_product")}
+    each = {name: table(operations, 16, 16, name) for name in SYSTOLIC}
     best = table(operations, 16, 16, "best")
     for column in range(len(operations)):
         winner = min(each.values(), key=lambda rival: rival.cycles[0, column])
