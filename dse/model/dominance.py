@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from dse.model.windows import Ints
@@ -22,12 +23,25 @@ def not_dominated(columns: Ints) -> Ints:
     """Indices of the points (columns of shape (criteria, points)) that no other point equals or betters in every criterion."""
     # In this order no point is dominated by a later one, and the first rule out the most.
     order = np.argsort(np.log1p(columns).sum(axis=0), kind="stable")
-    left = columns[:, order]
-    kept: list[int] = []
-    while len(order):
-        kept.append(int(order[0]))
-        better = left[0] < left[0, 0]
-        for criterion in left[1:]:
-            better |= criterion < criterion[0]
-        order, left = order[better], left[:, better]
-    return np.array(kept)
+    return order[_kept(np.ascontiguousarray(columns[:, order].T))]
+
+
+@numba.njit(cache=True, nogil=True)
+def _kept(points: Ints) -> Ints:
+    """Rows of `points`, shape (points, criteria), that no row before them equals or betters in every criterion."""
+    kept = np.empty(len(points), dtype=np.int64)
+    count = 0
+    for row in range(len(points)):
+        dominated = False
+        for rival in kept[:count]:
+            dominated = True
+            for criterion in range(points.shape[1]):
+                if points[rival, criterion] > points[row, criterion]:
+                    dominated = False
+                    break
+            if dominated:
+                break
+        if not dominated:
+            kept[count] = row
+            count += 1
+    return kept[:count]

@@ -1,0 +1,21 @@
+"""What is kept of many points, against a definition of four lines."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from dse.model.dominance import not_dominated
+
+columns = st.tuples(st.integers(1, 4), st.integers(0, 40)).flatmap(
+    lambda shape: arrays(np.int64, shape, elements=st.integers(0, 8) | st.integers(0, 2**40))
+)
+
+
+@given(columns)
+def test_kept_are_the_points_that_nothing_equals_or_betters(points):
+    """Every point is matched by one that is kept, and no kept one by another."""
+    kept = not_dominated(points)
+    matched = (points[:, kept][:, None, :] <= points[:, :, None]).all(axis=0)
+    assert matched.any(axis=1).all() if points.shape[1] else not len(kept)
+    assert (matched[kept].sum(axis=1) == 1).all()
