@@ -48,7 +48,8 @@ class Device:
     `row_strips`: it cuts every input map into so many strips of rows and streams all weights once for each (None: it does not).
     `activations`: tensors between operations stay on chip where that saves traffic, or every operation reads and writes DRAM.
     `weights`: they come from DRAM in every run, or some stay on chip from one run to the next (serving of one network).
-    `padding`: the array multiplies the zeros around a map, or skips them.
+    `padding`: the array multiplies the zeros around a map, or skips them. `network_io`: what a network is given and what it
+    answers pass through DRAM, or come and go over a link of their own to a host (straight to and from the buffer, if they fit).
     `fixed_area_mm2` and `static_power_w` replace what the technology says; `volume` is the chips that share the NRE.
     """
 
@@ -65,6 +66,7 @@ class Device:
     activations: Literal["resident", "streamed"] = "resident"
     weights: Literal["streamed", "resident"] = "streamed"
     padding: Literal["multiplied", "skipped"] = "multiplied"
+    network_io: Literal["dram", "host"] = "dram"
     first_load_exposed: bool = True
     fixed_area_mm2: float | None = None
     static_power_w: float | None = None
@@ -294,22 +296,36 @@ def _device_sentences(device: Device) -> tuple[str, ...]:
     ):
         if value != 1.0:
             sentences.append(f"{label} {value:.0%} of its peak")
-    if device.weight_streams != 1.0:
-        sentences.append(f"weights stream {device.weight_streams:g} times for each time that the best mapping streams them")
-    if device.row_strips is not None:
-        sentences.append(f"every input map is cut into {device.row_strips} strips of rows, and the weights stream once for each")
-    if device.activations == "streamed":
-        sentences.append("no tensor stays on chip between operations: each reads its inputs and writes its outputs")
-    if device.weights == "resident":
-        sentences.append("serving: weights that fit stay on chip from run to run, and their first load is not counted")
-    if device.padding == "skipped":
-        sentences.append("multiplications with zero padding are skipped")
-    if device.weight_fetch == "array_tile":
-        sentences.append("weights are fetched in whole array tiles")
-    if device.static_power_w is not None:
-        sentences.append(f"static power: {device.static_power_w:g} W, stated by the space")
-    if device.fixed_area_mm2 is not None:
-        sentences.append(f"area beside array, buffers and memory interface: {device.fixed_area_mm2:g} mm2, stated by the space")
+    stated: list[tuple[bool, str]] = [
+        (
+            device.weight_streams != 1.0,
+            f"weights stream {device.weight_streams:g} times for each time that the best mapping streams them",
+        ),
+        (
+            device.row_strips is not None,
+            f"every input map is cut into {device.row_strips} strips of rows, and the weights stream once for each",
+        ),
+        (
+            device.activations == "streamed",
+            "no tensor stays on chip between operations: each reads its inputs and writes its outputs",
+        ),
+        (
+            device.weights == "resident",
+            "serving: weights that fit stay on chip from run to run, and their first load is not counted",
+        ),
+        (
+            device.network_io == "host",
+            "what a network is given and what it answers pass over a host link, whose time is not counted",
+        ),
+        (device.padding == "skipped", "multiplications with zero padding are skipped"),
+        (device.weight_fetch == "array_tile", "weights are fetched in whole array tiles"),
+        (device.static_power_w is not None, f"static power: {device.static_power_w} W, stated by the space"),
+        (
+            device.fixed_area_mm2 is not None,
+            f"area beside array, buffers and memory interface: {device.fixed_area_mm2} mm2, stated by the space",
+        ),
+    ]
+    sentences += [sentence for holds, sentence in stated if holds]
     if device.unit_prices is not None:
         sentences.append("price: the unit prices of the space; area, energy and power: its node and format")
     else:

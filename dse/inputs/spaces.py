@@ -82,6 +82,9 @@ class DeviceText(Strict):
     padding: Literal["multiplied", "skipped"] = Field(
         default="multiplied", description="the array multiplies the zeros around a map, or skips them"
     )
+    network_io: Literal["dram", "host"] = Field(
+        default="dram", description="inputs and results of a network pass through DRAM, or over a host link of their own"
+    )
     first_load_exposed: bool = Field(default=True, description="the first weights load before anything runs")
     fixed_area: Annotated[float, Quantity("area", positive=False)] | None = Field(
         default=None, description="area of everything else"
@@ -231,6 +234,7 @@ def _device(text: SpaceText) -> Device:
         activations=device.activations,
         weights=device.weights,
         padding=device.padding,
+        network_io=device.network_io,
         first_load_exposed=device.first_load_exposed,
         fixed_area_mm2=device.fixed_area,
         static_power_w=device.static_power,

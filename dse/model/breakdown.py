@@ -13,14 +13,16 @@ import pandas as pd
 
 from dse.errors import InputError, Problem
 from dse.hardware.cost import Costs, component_costs
-from dse.hardware.design import Design, Designs
+from dse.hardware.design import Design, Designs, FloatColumn
 from dse.hardware.space import Device, Space
-from dse.model.evaluate import OVERLAP, distinct_arrays, live_bytes, seconds_per_vector_op, weight_factor
+from dse.model.evaluate import OVERLAP, distinct_arrays, seconds_per_vector_op, storage_of_designs, weight_factor
 from dse.model.kernel import OVERLAP_NETWORK, OVERLAP_NONE
+from dse.model.ledger import graph_of
 from dse.model.mapping import array_table
-from dse.model.reuse import traffic_table
-from dse.model.work import Task, scenario_tasks
-from dse.units import OPS_PER_MAC
+from dse.model.residency import plan
+from dse.model.stages import INPUTS, OUTPUTS, VECTOR, WEIGHTS, Storage, Streaming
+from dse.model.tasks import Task
+from dse.units import BITS_PER_BYTE, OPS_PER_MAC
 from dse.workload.workload import Scenario, Workload
 
 RIDGE_TOLERANCE = 0.02
@@ -105,7 +107,7 @@ class _Machine:
     seconds_per_cycle: float
     seconds_per_byte: float
     seconds_per_vector_op: float
-    live_bytes: int
+    storage: Storage
     overlapped: bool
     mac_j: float
     vector_j: float
@@ -121,7 +123,7 @@ class _Machine:
             seconds_per_cycle=1.0 / float(designs.frequency_hz[0] * device.compute_efficiency),
             seconds_per_byte=1.0 / float(designs.bandwidth_bytes_per_s[0] * device.bandwidth_efficiency),
             seconds_per_vector_op=float(seconds_per_vector_op(designs)[0]),
-            live_bytes=int(live_bytes(designs.sram_bytes, designs.double_buffer, device)[0]),
+            storage=storage_of_designs(designs, device),
             overlapped=bool(designs.double_buffer[0]) and OVERLAP[device.overlap] != OVERLAP_NONE,
             mac_j=float(costs.mac_energy_j[0]),
             vector_j=float(costs.vector_energy_j_per_op[0]),
@@ -136,51 +138,47 @@ class _Machine:
 
 
 def _layers(scenario: Scenario, machine: _Machine) -> list[dict[str, object]]:
-    tasks = scenario_tasks(scenario)
-    operations = [task.operation for task in tasks if task.operation is not None]
+    streaming = Streaming.of(machine.device)
+    graph = graph_of(scenario, streaming)
+    chosen = plan(graph, machine.storage, streaming)
+    operations = [task.operation for task in graph.tasks if task.operation is not None]
     arrays, _ = distinct_arrays(machine.designs)
-    table = array_table(arrays, operations)
-    traffic = traffic_table(operations, np.array([machine.live_bytes]), family=machine.device.reuse_family)
+    table = array_table(arrays, operations, skip_padding=machine.device.padding == "skipped")
     factor = weight_factor(table, machine.device)
     rows: list[dict[str, object]] = []
     column = 0
-    for task in tasks:
-        if task.operation is None:
-            rows.append(_row(scenario, task, machine))
-            continue
-        rows.append(
-            _row(
-                scenario,
-                task,
-                machine,
+    for index, task in enumerate(graph.tasks):
+        moved = chosen.moved[index, :, 0]
+        on_array = _OnArray()
+        if task.operation is not None:
+            moved = moved * np.array([1.0, factor[0, column], 1.0, 1.0])
+            on_array = _OnArray(
                 cycles=float(table.cycles[0, column]),
                 native_macs=float(table.native_macs[0, column]),
                 buffer_bytes=float(table.buffer_bytes[0, column]),
-                weight_bytes=float(traffic.weight_bytes[0, column] * factor[0, column]),
-                other_bytes=float(traffic.other_bytes[0, column]),
-                first_tile_bytes=float(table.first_tile_bytes[0, column]),
+                first_tile_bytes=0.0 if chosen.weights_stay[index, 0] else float(table.first_tile_bytes[0, column]),
             )
-        )
-        column += 1
+            column += 1
+        resident = sum(graph.lives[number].bits for number in chosen.sets[int(chosen.kept[index, 0])])
+        rows.append(_row(scenario, task, machine, on_array, moved) | {"resident_bytes": -(-resident // BITS_PER_BYTE)})
     return rows
 
 
-def _row(
-    scenario: Scenario,
-    task: Task,
-    machine: _Machine,
-    *,
-    cycles: float = 0.0,
-    native_macs: float = 0.0,
-    buffer_bytes: float = 0.0,
-    weight_bytes: float = 0.0,
-    other_bytes: float = 0.0,
-    first_tile_bytes: float = 0.0,
-) -> dict[str, object]:
-    array_s = cycles * machine.seconds_per_cycle
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnArray:
+    """What the array does with the operation of a task; nothing for vector work alone."""
+
+    cycles: float = 0.0
+    native_macs: float = 0.0
+    buffer_bytes: float = 0.0
+    first_tile_bytes: float = 0.0
+
+
+def _row(scenario: Scenario, task: Task, machine: _Machine, on_array: _OnArray, moved: FloatColumn) -> dict[str, object]:
+    array_s = on_array.cycles * machine.seconds_per_cycle
     vector_s = task.vector_ops * machine.seconds_per_vector_op
     compute_s = array_s + vector_s if machine.device.vector == "serial" else max(array_s, vector_s)
-    dram_bytes = weight_bytes + other_bytes + task.vector_bytes
+    dram_bytes = float(moved.sum())
     memory_s = dram_bytes * machine.seconds_per_byte
     waiting_s = task.sequential_steps * machine.device.dependency_latency_s
     time_s = (max(compute_s, memory_s) if machine.overlapped else compute_s + memory_s) + waiting_s
@@ -203,17 +201,20 @@ def _row(
         "utilisation_fraction": OPS_PER_MAC * macs / (time_s * peak) if 0 < time_s < np.inf else 0.0,
         "array_fraction": OPS_PER_MAC * macs / (array_s * peak) if array_s else 0.0,
         "dram_bytes": dram_bytes,
-        "weight_dram_bytes": weight_bytes,
-        "buffer_bytes": buffer_bytes + dram_bytes,
+        "input_dram_bytes": float(moved[INPUTS]),
+        "weight_dram_bytes": float(moved[WEIGHTS]),
+        "output_dram_bytes": float(moved[OUTPUTS]),
+        "vector_dram_bytes": float(moved[VECTOR]),
+        "buffer_bytes": on_array.buffer_bytes + dram_bytes,
         "intensity_ops_per_byte": intensity,
         "attainable_ops_per_s": min(peak, intensity / machine.seconds_per_byte),
         "achieved_ops_per_s": ops / time_s if time_s else 0.0,
-        "energy_j": native_macs * machine.mac_j
+        "energy_j": on_array.native_macs * machine.mac_j
         + task.vector_ops * machine.vector_j
-        + (buffer_bytes + dram_bytes) * machine.sram_j_per_byte
+        + (on_array.buffer_bytes + dram_bytes) * machine.sram_j_per_byte
         + dram_bytes * machine.dram_j_per_byte
         + time_s * machine.static_w,
-        "first_tile_bytes": first_tile_bytes,
+        "first_tile_bytes": on_array.first_tile_bytes,
     }
 
 

@@ -1,7 +1,7 @@
 """Metrics of many designs: two tables by factor, then one look-up per design and row (cost_model.md sections 5 and 6).
 
-Time is separable: cycles depend on the array alone, traffic on the capacity alone. So cycles are tabled once per distinct array
-and traffic once per distinct capacity, and the kernel combines them for every design.
+Time is separable: cycles depend on the array alone, traffic on the on-chip buffer alone. So cycles are tabled once per distinct
+array, traffic is written into a ledger once per distinct buffer, and the kernel combines them for every design.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from dse.hardware.cost import Costs, component_costs
 from dse.hardware.design import FORMATS, BoolColumn, Designs, FloatColumn, IntColumn
 from dse.hardware.space import Device, Space
 from dse.model import kernel
+from dse.model.ledger import Ledger, ledger
 from dse.model.mapping import Arrays, ArrayTable, array_table
-from dse.model.reuse import TrafficTable, traffic_table
+from dse.model.stages import Storage, Streaming
 from dse.model.work import NO_OPERATION, Work
 from dse.units import FLOATING_FORMATS
 
 CHUNK_CELLS = 20_000_000
 """Most cells (designs x scenarios, or arrays x operations) that one pass over the tables may hold: bounds memory."""
+
+STORAGES_AT_ONCE = 1024
+"""Distinct buffers whose ledger is held at once."""
 
 OVERLAP = {"none": kernel.OVERLAP_NONE, "layer": kernel.OVERLAP_LAYER, "network": kernel.OVERLAP_NETWORK}
 
@@ -104,7 +108,7 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
         _pass(work, designs.take(rows), space.device, latency[rows], dram[rows], buffer[rows], macs[rows])
     energy = (
         macs * costs.mac_energy_j[:, None]
-        + work.vector_ops_total * costs.vector_energy_j_per_op[:, None]
+        + work.vector_ops * costs.vector_energy_j_per_op[:, None]
         + (buffer + dram) * costs.sram_energy_j_per_byte[:, None]
         + dram * costs.dram_energy_j_per_byte[:, None]
         + latency * costs.static_power_w[:, None]
@@ -124,17 +128,24 @@ def _pass(
 ) -> None:
     """Fill the outputs, views of shape (designs, scenarios), for one chunk of designs."""
     arrays, array_of = distinct_arrays(designs)
-    capacities, capacity_of = distinct_capacities(designs, device)
-    traffic = traffic_table(work.operations, capacities, family=device.reuse_family)
+    storages, storage_of = distinct_storages(designs, device)
     per_pass = max(1, CHUNK_CELLS // max(len(work.operations), 1))
     for begin in range(0, len(arrays), per_pass):
-        table = array_table(_rows(arrays, slice(begin, begin + per_pass)), work.operations)
-        chosen = (array_of >= begin) & (array_of < begin + per_pass)
-        part = slice(None) if chosen.all() else np.flatnonzero(chosen)
-        _look_up(
-            work, designs.take(part), device, array_of[part] - begin, capacity_of[part], table, traffic,
-            (latency_s, dram_bytes, buffer_bytes, native_macs), part,
-        )  # fmt: skip
+        table = array_table(
+            _rows(arrays, slice(begin, begin + per_pass)), work.operations, skip_padding=device.padding == "skipped"
+        )
+        for first in range(0, len(storages), STORAGES_AT_ONCE):
+            held = Storage(
+                usable_bytes=storages.usable_bytes[first : first + STORAGES_AT_ONCE],
+                buffers=storages.buffers[first : first + STORAGES_AT_ONCE],
+            )
+            chosen = (array_of >= begin) & (array_of < begin + per_pass)
+            chosen &= (storage_of >= first) & (storage_of < first + STORAGES_AT_ONCE)
+            part = slice(None) if chosen.all() else np.flatnonzero(chosen)
+            _look_up(
+                work, designs.take(part), device, array_of[part] - begin, storage_of[part] - first, table,
+                ledger(work, held, Streaming.of(device)), (latency_s, dram_bytes, buffer_bytes, native_macs), part,
+            )  # fmt: skip
 
 
 def _look_up(
@@ -142,9 +153,9 @@ def _look_up(
     designs: Designs,
     device: Device,
     array_of: IntColumn,
-    capacity_of: IntColumn,
+    storage_of: IntColumn,
     table: ArrayTable,
-    traffic: TrafficTable,
+    rows: Ledger,
     outputs: tuple[FloatColumn, FloatColumn, FloatColumn, FloatColumn],
     part: slice | IntColumn,
 ) -> None:
@@ -153,22 +164,22 @@ def _look_up(
     dram = kernel.empty_table(len(designs), len(work.scenarios))
     kernel.walk(
         array_of,
-        capacity_of,
+        storage_of,
         1.0 / (designs.frequency_hz * device.compute_efficiency),
         1.0 / (designs.bandwidth_bytes_per_s * device.bandwidth_efficiency),
         seconds_per_vector_op(designs),
         designs.double_buffer,
-        work.start,
-        work.operation,
-        work.count,
-        work.vector_ops,
-        work.vector_bytes,
-        work.steps,
+        rows.start,
+        rows.operation,
+        rows.count,
+        rows.vector_ops,
+        rows.steps,
+        rows.weight_bytes,
+        rows.other_bytes,
+        rows.first_load,
         table.cycles,
         weight_factor(table, device),
         first_load_bytes(table, work, device),
-        traffic.weight_bytes,
-        traffic.other_bytes,
         OVERLAP[device.overlap],
         device.vector == "serial",
         device.dependency_latency_s,
@@ -176,9 +187,8 @@ def _look_up(
         dram,
     )
     latency_s[part], dram_bytes[part] = latency, dram
-    counts = work.operation_counts
-    buffer_bytes[part] = (table.buffer_bytes @ counts)[array_of]
-    native_macs[part] = (table.native_macs @ counts)[array_of]
+    buffer_bytes[part] = (table.buffer_bytes @ work.operation_counts)[array_of]
+    native_macs[part] = (table.native_macs @ work.operation_counts)[array_of]
 
 
 def distinct_arrays(designs: Designs) -> tuple[Arrays, IntColumn]:
@@ -203,14 +213,19 @@ def _rows(arrays: Arrays, rows: slice) -> Arrays:
     )
 
 
-def live_bytes(sram_bytes: IntColumn, double_buffer: BoolColumn, device: Device) -> IntColumn:
-    """Bytes that hold live tiles: a cache acts like a part of a scratchpad, and a double buffer holds half at a time."""
-    return np.floor(sram_bytes * device.sram_efficiency * np.where(double_buffer, 0.5, 1.0)).astype(np.int64)
+def storage_of_designs(designs: Designs, device: Device) -> Storage:
+    """The on-chip buffer of each design: a cache acts like a part of a scratchpad; a double buffer holds what streams twice."""
+    return Storage(
+        usable_bytes=np.floor(designs.sram_bytes * device.sram_efficiency).astype(np.int64),
+        buffers=np.where(designs.double_buffer, 2, 1),
+    )
 
 
-def distinct_capacities(designs: Designs, device: Device) -> tuple[IntColumn, IntColumn]:
-    """The distinct live capacities in bytes, ascending, and which of them each design has, shape (designs,)."""
-    return np.unique(live_bytes(designs.sram_bytes, designs.double_buffer, device), return_inverse=True)
+def distinct_storages(designs: Designs, device: Device) -> tuple[Storage, IntColumn]:
+    """The distinct buffers, ascending, and which of them each design has, shape (designs,)."""
+    each = storage_of_designs(designs, device)
+    codes, index = np.unique(2 * each.usable_bytes + each.buffers - 1, return_inverse=True)
+    return Storage(usable_bytes=codes // 2, buffers=codes % 2 + 1), index
 
 
 def seconds_per_vector_op(designs: Designs) -> FloatColumn:

@@ -13,7 +13,7 @@ OVERLAP_NONE, OVERLAP_LAYER, OVERLAP_NETWORK = 0, 1, 2
 @numba.njit(parallel=True, cache=True, error_model="numpy", nogil=True)
 def walk(
     array: IntColumn,
-    capacity: IntColumn,
+    storage: IntColumn,
     seconds_per_cycle: FloatColumn,
     seconds_per_byte: FloatColumn,
     seconds_per_vector_op: FloatColumn,
@@ -22,13 +22,13 @@ def walk(
     operation: IntColumn,
     count: FloatColumn,
     vector_ops: FloatColumn,
-    vector_bytes: FloatColumn,
     steps: FloatColumn,
+    weight_bytes: FloatColumn,
+    other_bytes: FloatColumn,
+    first_load: BoolColumn,
     cycles: FloatColumn,
     weight_factor: FloatColumn,
     first_load_bytes: FloatColumn,
-    weight_traffic: FloatColumn,
-    other_traffic: FloatColumn,
     overlap: int,
     serial_vector: bool,  # noqa: FBT001
     dependency_latency_s: float,
@@ -37,23 +37,23 @@ def walk(
 ) -> None:
     """Fill `latency_s` and `dram_bytes`, shape (designs, scenarios).
 
-    `array` and `capacity` (designs,) index the tables: `cycles`, `weight_factor` (arrays, operations), `first_load_bytes`
-    (arrays, scenarios), `weight_traffic`, `other_traffic` (capacities, operations). Rows are those of `Work`.
+    `array` (designs,) indexes the tables `cycles`, `weight_factor` (arrays, operations) and `first_load_bytes` (arrays,
+    scenarios); `storage` (designs,) indexes `start` and `first_load`. Rows are those of `Ledger`.
     Time of a row: max(compute, memory) where loads overlap compute (double buffer), else the sum (cost_model.md section 5).
     """
-    scenarios = len(start) - 1
+    scenarios = start.shape[1] - 1
     for d in numba.prange(len(array)):
-        a, s = array[d], capacity[d]
+        a, s = array[d], storage[d]
         overlapped = double_buffer[d] and overlap != OVERLAP_NONE
         for scenario in range(scenarios):
             total, compute_total, memory_total, waits, moved = 0.0, 0.0, 0.0, 0.0, 0.0
-            for row in range(start[scenario], start[scenario + 1]):
+            for row in range(start[s, scenario], start[s, scenario + 1]):
                 op = operation[row]
                 compute = 0.0
-                traffic = vector_bytes[row]
+                traffic = other_bytes[row]
                 if op >= 0:
                     compute = cycles[a, op] * seconds_per_cycle[d]
-                    traffic += weight_traffic[s, op] * weight_factor[a, op] + other_traffic[s, op]
+                    traffic += weight_bytes[row] * weight_factor[a, op]
                 vector = vector_ops[row] * seconds_per_vector_op[d]
                 compute = compute + vector if serial_vector else max(compute, vector)
                 memory = traffic * seconds_per_byte[d]
@@ -64,7 +64,7 @@ def walk(
                 moved += count[row] * traffic
             if overlapped and overlap == OVERLAP_NETWORK:
                 total = max(compute_total, memory_total)
-            if overlapped:
+            if overlapped and first_load[s, scenario]:
                 total += first_load_bytes[a, scenario] * seconds_per_byte[d]
             latency_s[d, scenario] = total + waits * dependency_latency_s
             dram_bytes[d, scenario] = moved

@@ -9,7 +9,8 @@ multiplication", arXiv:1702.02017), which the curve approaches.
 An operand may be at *home*: the whole tensor lies on chip already (an input, the weights) or stays there (an output), outside of
 the capacity that the curve is drawn against. It then costs neither traffic nor tile; only partial sums that leave unfinished do.
 With the whole input at home everything else passes once through a line and an element (cost_model.md section 4): the curve
-reaches its compulsory bytes at min(C·F weights and a sum, or M sums and a weight).
+reaches its compulsory bytes at min(C·F weights and a sum, or M sums and a weight). Of an operand that is at home in part (one of
+several tensors side by side), `shares` say what part of its elements still moves, each as often as the mapping fetches it.
 
 Arithmetic is in bits and exact; capacities and traffic are rounded up to bytes at the end.
 """
@@ -41,6 +42,9 @@ __all__ = ["NOBODY", "Family", "Home", "Mapping", "ReuseCurve", "TrafficTable", 
 
 Home = AbstractSet[Operand]
 NOBODY: frozenset[Operand] = frozenset()
+Shares = tuple[float, float]
+WHOLE: Shares = (1.0, 1.0)
+"""All of the input and all of the weights move."""
 
 Floats = npt.NDArray[np.float64]
 Widths = float | tuple[float, float, float, float]
@@ -61,6 +65,7 @@ class ReuseCurve:
 
     operation: TensorOperation
     home: frozenset[Operand] = NOBODY
+    shares: Shares = WHOLE
     buffers: int = 1
     capacity_bytes: Ints
     traffic_bytes: Ints
@@ -148,13 +153,15 @@ def reuse_curve(
     *,
     family: Family | None = None,
     home: Home = NOBODY,
+    shares: Shares = WHOLE,
     buffers: int = 1,
 ) -> ReuseCurve:
     """Least off-chip traffic of `operation` against on-chip capacity.
 
     `bytes_per_element` is one width for all, or (input, weight, output, accumulator); by default the operation's own. Half a
     byte is four bits. `family` restricts the mappings to one family, for a machine whose mapping is fixed. `home` names the
-    operands whose whole tensor stays on chip beside the capacity; `buffers` is 2 where loads overlap compute.
+    operands whose whole tensor stays on chip beside the capacity, `shares` what part of input and weights moves otherwise
+    (weights of a repeated operation always as a whole); `buffers` is 2 where loads overlap compute.
 
     Raises `InputError` for a width that is not a whole number of bits, an unknown family, or an operation too large to count.
 
@@ -166,7 +173,7 @@ def reuse_curve(
     if family is not None and family not in FAMILIES:
         raise InputError(f"unknown family {family!r}; choose one of {', '.join(FAMILIES)}")
     sized = operation if bytes_per_element is None else _with_widths(operation, bytes_per_element)
-    return _curve(sized, family, frozenset(home), buffers)
+    return _curve(sized, family, frozenset(home), shares, buffers)
 
 
 def traffic_table(
@@ -207,22 +214,24 @@ def _neutral(operation: TensorOperation) -> TensorOperation:
 
 
 @lru_cache(maxsize=16384)
-def _curve(operation: TensorOperation, family: Family | None, home: frozenset[Operand], buffers: int) -> ReuseCurve:
+def _curve(
+    operation: TensorOperation, family: Family | None, home: frozenset[Operand], shares: Shares, buffers: int
+) -> ReuseCurve:
     neutral = _neutral(operation)
     if neutral != operation:
-        return replace(_curve(neutral, family, home, buffers), operation=operation)
+        return replace(_curve(neutral, family, home, shares, buffers), operation=operation)
     widest = operation.input_bits + operation.weight_bits + 2 * operation.accumulator_bits + operation.output_bits
     if operation.macs * widest >= _LARGEST_BITS:
         raise InputError(f"{operation.macs:.3g} multiply-accumulates in one operation are too many to count exactly: split it")
     if operation.repeats > 1 and "weight" not in home:
-        return _repeated_curve(operation, family, home, buffers)
+        return _repeated_curve(operation, family, home, (shares[0], 1.0), buffers)
     runs = operation.groups * operation.repeats
 
     def best(block: Candidates) -> Ints:
-        away = _away(block, operation, home)
+        away = _away(block, operation, home, shares)
         return staircase(away.held, away.moved)
 
-    found = _away(candidates(fold(operation).nest, family, best), operation, home)
+    found = _away(candidates(fold(operation).nest, family, best), operation, home, shares)
     held = found.held * buffers
     found = found.take(staircase(_bytes(held), found.moved))
     traffic = _bytes(found.moved * runs)
@@ -230,19 +239,22 @@ def _curve(operation: TensorOperation, family: Family | None, home: frozenset[Op
     return ReuseCurve(
         operation=operation,
         home=home,
+        shares=shares,
         buffers=buffers,
         capacity_bytes=_bytes(found.held * buffers),
         traffic_bytes=traffic[lower],
         weight_traffic_bytes=_bytes(found.weight_moved * runs),
-        compulsory_bytes=_compulsory_bytes(operation, home),
+        compulsory_bytes=_compulsory_bytes(operation, home, shares),
         _mappings=found,
         _pinning=None,
     )
 
 
-def _repeated_curve(operation: TensorOperation, family: Family | None, home: frozenset[Operand], buffers: int) -> ReuseCurve:
-    found = candidates(fold(operation).nest, family, lambda block: pinning_choice(_away(block, operation, home)))
-    found = _away(found, operation, home)
+def _repeated_curve(
+    operation: TensorOperation, family: Family | None, home: frozenset[Operand], shares: Shares, buffers: int
+) -> ReuseCurve:
+    found = candidates(fold(operation).nest, family, lambda block: pinning_choice(_away(block, operation, home, shares)))
+    found = _away(found, operation, home, shares)
     found = found.take(pinning_choice(found))
     pinning, kept, corners = Pinning.of(found, operation, buffers)
     capacity = corners // BITS_PER_BYTE
@@ -252,41 +264,49 @@ def _repeated_curve(operation: TensorOperation, family: Family | None, home: fro
     return ReuseCurve(
         operation=operation,
         home=home,
+        shares=shares,
         buffers=buffers,
         capacity_bytes=capacity[lower],
         traffic_bytes=traffic[lower],
         weight_traffic_bytes=_bytes(choice.weight_moved)[lower],
-        compulsory_bytes=_compulsory_bytes(operation, home),
+        compulsory_bytes=_compulsory_bytes(operation, home, shares),
         _mappings=found.take(kept),
         _pinning=pinning,
     )
 
 
-def _away(found: Candidates, operation: TensorOperation, home: frozenset[Operand]) -> Candidates:
+def _away(found: Candidates, operation: TensorOperation, home: frozenset[Operand], shares: Shares) -> Candidates:
     """What the mappings hold and move of the operands that are not at home; a finished output that stays moves nothing."""
-    if not home:
-        return found
     nothing = np.zeros_like(found.plan)
     changed: dict[str, Ints] = {}
-    for operand in ("input", "weight"):
-        if operand in home:
-            changed |= {f"{operand}_held": nothing, f"{operand}_moved": nothing}
+    if "input" in home:
+        changed |= {"input_held": nothing, "input_moved": nothing}
+    elif shares[0] < 1.0:
+        changed["input_moved"] = _part(found.input_moved, shares[0])
+    if "weight" in home:
+        changed |= {"weight_held": nothing, "weight_moved": nothing}
+    elif shares[1] < 1.0:
+        changed["weight_moved"] = _part(found.weight_moved, shares[1])
     if "output" in home:
         finished = operation.output_elements // operation.groups * operation.output_bits
         changed["output_moved"] = found.output_moved - finished
-    return replace(found, **changed)
+    return replace(found, **changed) if changed else found
 
 
-def _compulsory_bytes(operation: TensorOperation, home: frozenset[Operand]) -> int:
+def _part(bits: Ints, share: float) -> Ints:
+    return np.ceil(bits * share - 1e-6).astype(np.int64)
+
+
+def _compulsory_bytes(operation: TensorOperation, home: frozenset[Operand], shares: Shares) -> int:
     """Each operand that is not at home once."""
-    if not home:
+    if not home and shares == WHOLE:
         return operation.compulsory_bytes
     bits = {
-        "input": operation.repeats * operation.input_elements * operation.input_bits,
-        "weight": operation.weight_elements * operation.weight_bits,
+        "input": shares[0] * operation.repeats * operation.input_elements * operation.input_bits,
+        "weight": shares[1] * operation.weight_elements * operation.weight_bits,
         "output": operation.repeats * operation.output_elements * operation.output_bits,
     }
-    return -(-sum(bits[operand] for operand in OPERANDS if operand not in home) // BITS_PER_BYTE)
+    return math.ceil(sum(bits[operand] for operand in OPERANDS if operand not in home) / BITS_PER_BYTE - 1e-6)
 
 
 def _bytes(bits: Ints) -> Ints:

@@ -5,7 +5,7 @@ A *stage* is a task with the tensors that it touches by number, without names: e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
@@ -14,12 +14,12 @@ import numpy as np
 
 from dse.hardware.design import FloatColumn, IntColumn
 from dse.hardware.space import Device
-from dse.model.reuse import Family, Home, reuse_curve
+from dse.model.reuse import WHOLE, Family, Home, Shares, reuse_curve
 from dse.model.strips import strip_traffic
 from dse.model.tasks import Task
 from dse.model.witness import Operand
 from dse.units import BITS_PER_BYTE
-from dse.workload.network import INPUT, Lowered, Step
+from dse.workload.network import Lowered, Step
 from dse.workload.operations import TensorOperation, VectorOperation
 
 INPUTS, WEIGHTS, OUTPUTS, VECTOR = range(4)
@@ -34,12 +34,17 @@ class Streaming:
     row_strips: int | None = None
     activations: Literal["resident", "streamed"] = "resident"
     weights: Literal["streamed", "resident"] = "streamed"
+    network_io: Literal["dram", "host"] = "dram"
 
     @classmethod
     def of(cls, device: Device) -> Streaming:
         """That of a device."""
         return cls(
-            family=device.reuse_family, row_strips=device.row_strips, activations=device.activations, weights=device.weights
+            family=device.reuse_family,
+            row_strips=device.row_strips,
+            activations=device.activations,
+            weights=device.weights,
+            network_io=device.network_io,
         )
 
 
@@ -52,6 +57,10 @@ class Storage:
 
     def __len__(self) -> int:
         return len(self.usable_bytes)
+
+    def at(self, index: int) -> Storage:
+        """One of them."""
+        return Storage(usable_bytes=self.usable_bytes[index : index + 1], buffers=self.buffers[index : index + 1])
 
     def less(self, taken_bytes: int | IntColumn) -> Storage:
         """What is left once so many bytes are taken; less than nothing where they do not fit."""
@@ -88,10 +97,13 @@ class Stage:
         return -(-self.operation.weight_elements * self.operation.weight_bits // BITS_PER_BYTE)
 
 
-def stage_of(task: Task, lowered: Lowered, *, alive_after: AbstractSet[str], first_read: AbstractSet[str]) -> tuple[Stage, tuple[str, ...]]:
+def stage_of(
+    task: Task, lowered: Lowered, *, alive_after: AbstractSet[str], first_read: AbstractSet[str]
+) -> tuple[Stage, tuple[str, ...]]:
     """The stage of a task, and the tensors that its numbers mean.
 
-    `alive_after`: tensors that a later task reads; `first_read`: those from outside that this task is the first to read.
+    `alive_after`: tensors that may stay on chip once it is done, or go to a host; `first_read`: those from outside that this
+    task is the first to read, and that come from DRAM.
     """
     bits = {tensor.name: tensor.elements * tensor.bits for tensor in lowered.tensors}
     states = {tensor.name for tensor in lowered.tensors if tensor.role == "state"}
@@ -156,11 +168,6 @@ def _writes(step: Step) -> bool:
     return isinstance(step.operation, VectorOperation) and step.operation.written_bits > 0
 
 
-def is_outside(name: str, made: Mapping[str, int]) -> bool:
-    """Whether a tensor is given to the network."""
-    return name == INPUT or name not in made
-
-
 def stage_traffic(
     stage: Stage, kept: Sequence[int], left: Storage, streaming: Streaming, *, weights_stay: bool = False
 ) -> FloatColumn:
@@ -195,17 +202,14 @@ def _operation_traffic(
         home.add("output")
     if streaming.row_strips is not None:
         strips = strip_traffic(operation, streaming.row_strips)
-        fits = left.usable_bytes >= 0
+        fits = left.usable_bytes >= left.buffers * strips.held_bytes
         column = np.array([[strips.input_bytes], [strips.weight_bytes], [strips.output_bytes]], dtype=np.float64)
         return np.where(fits, column, np.inf)
-    moved = _streamed(operation, home, left, streaming)
-    if 0.0 < kept_input < 1.0:
-        moved[INPUTS] *= 1.0 - kept_input
-    if 0.0 < kept_factor < 1.0:
-        moved[WEIGHTS] *= 1.0 - kept_factor
+    moved = _streamed(operation, home, (1.0 - kept_input % 1.0, 1.0 - kept_factor % 1.0), left, streaming)
     if operation.carried_bits and streaming.activations == "resident":
         carried = -(-operation.carried_bits // BITS_PER_BYTE)
-        alone = _streamed(operation, home | {"input", "output"}, left.less(carried), streaming)
+        everything: set[Operand] = {"input", "output", *home}
+        alone = _streamed(operation, everything, WHOLE, left.less(carried), streaming)
         if "output" not in home:
             alone[OUTPUTS] += -(-stage.made_bits // BITS_PER_BYTE)
         moved = np.where(alone.sum(axis=0) < moved.sum(axis=0), alone, moved)
@@ -219,10 +223,10 @@ def _fraction(stage: Stage, tensors: tuple[int, ...], stay: set[int], elsewhere_
     return 1.0 if total and kept == total else kept / total if total else 0.0
 
 
-def _streamed(operation: TensorOperation, home: Home, left: Storage, streaming: Streaming) -> FloatColumn:
+def _streamed(operation: TensorOperation, home: Home, shares: Shares, left: Storage, streaming: Streaming) -> FloatColumn:
     moved = np.empty((3, len(left)))
     for buffers in np.unique(left.buffers).tolist():
         chosen = left.buffers == buffers
-        curve = reuse_curve(operation, family=streaming.family, home=home, buffers=buffers)
+        curve = reuse_curve(operation, family=streaming.family, home=home, shares=shares, buffers=buffers)
         moved[:, chosen] = curve.split_at(left.usable_bytes[chosen])
     return moved

@@ -18,9 +18,7 @@ gemms = st.builds(Gemm, m=sizes, n=sizes, k=sizes, groups=st.integers(1, 4), rep
 def convolutions(draw):
     n, k, c, p, r, stride, groups = (draw(st.integers(1, most)) for most in (3, 40, 40, 20, 5, 3, 4))
     padding = draw(st.integers(0, ((p - 1) * stride + r - 1) // 2))
-    return Conv2d(
-        n=n, k=k * groups, c=c * groups, p=p, q=p, r=r, s=r, stride=stride, padding=min(padding, r - 1), groups=groups
-    )
+    return Conv2d(n=n, k=k * groups, c=c * groups, p=p, q=p, r=r, s=r, stride=stride, padding=min(padding, r - 1), groups=groups)
 
 
 operations = gemms | convolutions()
