@@ -207,9 +207,12 @@ def evaluate(
     scenario: Annotated[
         str | None, typer.Option("--scenario", metavar="NAME", help="Just this scenario, such as resnet50@b1.")
     ] = None,
+    advice: Annotated[
+        bool, typer.Option("--advice/--no-advice", help="Tell what twice the bandwidth, the compute, the batch ... would do.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate one machine on a workload: each scenario, each layer, what binds.
+    """Evaluate one machine on a workload: each scenario, each layer, what binds, and what would help.
 
     Example: dse evaluate tpu_apps --on tpu_v1
     """
@@ -225,10 +228,15 @@ def evaluate(
     loaded = load_workload(workload)
     machine = with_values(load_space(on), fixed or ())
     result = evaluate_one(loaded if scenario is None else one_scenario(loaded, scenario), machine)
+    advised = None
+    if advice:
+        from dse.model.advice import advise
+
+        advised = advise(result.workload, machine, result=result)
     if as_json:
-        _print_json(evaluation_json(result))
+        _print_json(evaluation_json(result, advised))
     else:
-        _print(evaluation(result))
+        _print(evaluation(result, advised))
     broken = broken_limits(result.workload, machine)
     if broken:
         _say(f"over its limits:\n{messages.broken_limits(broken)}")

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dse.hardware.design import Design
+from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.info import DIMENSION, label
 from dse.search.front import METRIC_COLUMNS, Front
@@ -93,8 +94,10 @@ def _closing(front: Front, folder: str) -> RenderableType:
     )
 
 
-def evaluation(result: Result) -> RenderableType:
-    """One machine on a workload: the machine, its scenarios, and the layers of the slowest of them."""
+def evaluation(result: Result, advice: Advice | None = None) -> RenderableType:
+    """One machine on a workload: the machine, its scenarios, what would help, and the layers of the slowest scenario."""
+    from dse.report.advice_table import advice_report
+
     slowest = str(result.scenarios["scenario"].iloc[int(result.scenarios["latency_s"].argmax())])
     others = len(result.scenarios) - 1
     more = [Text(f"The slowest scenario; --scenario NAME shows one of the other {others}, --json all layers.", style="dim")]
@@ -103,6 +106,7 @@ def evaluation(result: Result) -> RenderableType:
         machine_table(result),
         scenario_table(result, "Scenarios"),
         Text(),
+        *((advice_report(advice, result), Text()) if advice is not None else ()),
         layer_table(result, slowest),
         *(more if others else []),
     )

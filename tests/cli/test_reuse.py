@@ -27,7 +27,7 @@ def test_json_and_picture(dse, tmp_path):
     ("arguments", "words"),
     [
         (("--capacity", "512"), ("unit", "KiB")),
-        (("--layer", "top1"), ("no layer",)),
+        (("--layer", "topp1"), ("no layer", "did you mean")),
         (("--scenario", "dlrm@b6"), ("did you mean 'dlrm@b64'",)),
         (("--picture", "reuse.jpg"), (".jpg", ".svg or .pdf")),
         (("--picture", "no/such/folder/reuse.png"), ("No such file",)),
