@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from dse.hardware.space import Space
     from dse.inputs.spaces import load_design, load_space
     from dse.inputs.workloads import load_workload
+    from dse.model.advice import Advice, advise
     from dse.model.breakdown import Result, evaluate
     from dse.model.reuse import ReuseCurve, reuse_curve
+    from dse.report.reuse_view import ReuseView, reuse_view
     from dse.search.exact import exact_front
     from dse.search.front import Front, evaluate_many
     from dse.search.study import search
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Advice",
     "Conv2d",
     "DseError",
     "Front",
@@ -38,9 +41,11 @@ __all__ = [
     "NoFeasibleDesign",
     "Result",
     "ReuseCurve",
+    "ReuseView",
     "Space",
     "UnsupportedLayer",
     "Workload",
+    "advise",
     "evaluate",
     "evaluate_many",
     "exact_front",
@@ -48,10 +53,12 @@ __all__ = [
     "load_space",
     "load_workload",
     "reuse_curve",
+    "reuse_view",
     "search",
 ]
 
 _HOMES = {
+    "Advice": "dse.model.advice",
     "Conv2d": "dse.workload.operations",
     "DseError": "dse.errors",
     "Front": "dse.search.front",
@@ -60,9 +67,11 @@ _HOMES = {
     "NoFeasibleDesign": "dse.errors",
     "Result": "dse.model.breakdown",
     "ReuseCurve": "dse.model.reuse",
+    "ReuseView": "dse.report.reuse_view",
     "Space": "dse.hardware.space",
     "UnsupportedLayer": "dse.errors",
     "Workload": "dse.workload.workload",
+    "advise": "dse.model.advice",
     "evaluate": "dse.model.breakdown",
     "evaluate_many": "dse.search.front",
     "exact_front": "dse.search.exact",
@@ -70,6 +79,7 @@ _HOMES = {
     "load_space": "dse.inputs.spaces",
     "load_workload": "dse.inputs.workloads",
     "reuse_curve": "dse.model.reuse",
+    "reuse_view": "dse.report.reuse_view",
     "search": "dse.search.study",
 }
 

@@ -47,9 +47,15 @@ class Mapping:
     pinned_weight_bytes: float
     capacity_bytes: int
 
+    @property
+    def tile_text(self) -> str:
+        """The sizes of the tile that stays, ``k=64 x n=8``; sizes of dimensions that have just one are left out."""
+        _, dimensions = _STATIONARY[self.family]
+        sizes = (f"{name}={self.tile[name]}" for name in dimensions if self.tile[name] > 1 or self.trips[name] > 1)
+        return " x ".join(sizes) or "of one element"
+
     def __str__(self) -> str:
-        operand, dimensions = _STATIONARY[self.family]
-        sizes = " x ".join(f"{name}={self.tile[name]}" for name in dimensions if self.tile[name] > 1 or self.trips[name] > 1)
+        operand, _ = _STATIONARY[self.family]
         order = ", ".join(
             f"{loop} ({self.trips[loop.lower()]})" for loop in self.loops if loop.isupper() and self.trips[loop.lower()] > 1
         )
@@ -57,7 +63,7 @@ class Mapping:
         moved = ", ".join(f"{name} {_bytes(self.traffic_bytes[name])}" for name in OPERANDS)
         pinned = f" {_bytes(self.pinned_weight_bytes)} of the weights stay for all repeats." if self.pinned_weight_bytes else ""
         return (
-            f"{self.family.replace('_', ' ')}: the {operand} tile {sizes or 'of one element'} stays; {self.stream}."
+            f"{self.family.replace('_', ' ')}: the {operand} tile {self.tile_text} stays; {self.stream}."
             f" Tiles in the order {order or 'of one tile'}. On chip {held} = {self.capacity_bytes} B.{pinned} Off chip {moved}."
         )
 

@@ -19,7 +19,9 @@ import pandas as pd
 
 from dse import __version__
 from dse.errors import InputError, Problem
+from dse.model.advice import Advice
 from dse.model.breakdown import Result
+from dse.report.advice_table import advice_json
 from dse.report.info import label
 from dse.search.front import Front
 
@@ -174,8 +176,8 @@ def _scalar(value: Any) -> Any:  # noqa: ANN401 - any cell of a table
     return None if isinstance(plain, float) and not np.isfinite(plain) else plain
 
 
-def evaluation_json(result: Result) -> dict[str, Any]:
-    """One evaluated machine as plain JSON values."""
+def evaluation_json(result: Result, advice: Advice | None = None) -> dict[str, Any]:
+    """One evaluated machine as plain JSON values; `advice` is null where none was asked for."""
     totals = ("latency_s", "throughput_per_s", "energy_j", "dram_bytes", "price_usd", "area_mm2", "power_w")
     return {
         "workload": result.workload.name,
@@ -184,5 +186,6 @@ def evaluation_json(result: Result) -> dict[str, Any]:
         "totals": _plain({name: getattr(result, name) for name in totals}),
         "scenarios": _records(result.scenarios),
         "layers": _records(result.layers),
+        "advice": advice_json(advice) if advice is not None else None,
         "assumptions": list(result.space.assumptions()),
     }

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dse.hardware.design import Design
+from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.info import DIMENSION, label
 from dse.search.front import METRIC_COLUMNS, Front
@@ -48,7 +49,8 @@ LATENCY_WIDTH = 10
 """Characters of a latency, what binds it, and a space."""
 
 
-def _plain(title: str | None = None) -> Table:
+def plain_table(title: str | None = None) -> Table:
+    """A table without lines, its title on the left."""
     return Table(
         title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False
     )
@@ -94,8 +96,10 @@ def _closing(front: Front, folder: str) -> RenderableType:
     )
 
 
-def evaluation(result: Result) -> RenderableType:
-    """One machine on a workload: the machine, its scenarios, and the layers of the slowest of them."""
+def evaluation(result: Result, advice: Advice | None = None) -> RenderableType:
+    """One machine on a workload: the machine, its scenarios, what would help, and the layers of the slowest scenario."""
+    from dse.report.advice_table import advice_report
+
     slowest = str(result.scenarios["scenario"].iloc[int(result.scenarios["latency_s"].argmax())])
     others = len(result.scenarios) - 1
     more = [Text(f"The slowest scenario; --scenario NAME shows one of the other {others}, --json all layers.", style="dim")]
@@ -104,6 +108,7 @@ def evaluation(result: Result) -> RenderableType:
         machine_table(result),
         scenario_table(result, "Scenarios"),
         Text(),
+        *((advice_report(advice, result), Text()) if advice is not None else ()),
         layer_table(result, slowest),
         *(more if others else []),
     )
@@ -112,7 +117,7 @@ def evaluation(result: Result) -> RenderableType:
 def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> RenderableType:
     objectives = [objective.metric for objective in front.space.objectives]
     extra = [name for name in objectives if name not in ("price", "area", "power")]
-    table = _plain()
+    table = plain_table()
     table.add_column("")
     for name in ("array", "flow", "MHz", "SRAM", "memory", "nm"):
         table.add_column(name, justify="right" if name in ("MHz", "SRAM", "nm") else "left", no_wrap=True)
@@ -183,7 +188,7 @@ class _Latencies:
         yield Text("binds: " + ", ".join(f"{BOUND_MARK[name]} {name}" for name in BOUND_MARK if name in bounds), style="dim")
 
     def _block(self, names: Sequence[str], positions: range, title: str | None) -> Table:
-        table = _plain(title)
+        table = plain_table(title)
         table.add_column("scenario", no_wrap=True)
         for position in positions:
             table.add_column(label(position) + ("*" if position == self.knee else ""), justify="right", no_wrap=True)
@@ -196,7 +201,7 @@ class _Latencies:
 
 def scenario_table(result: Result, title: str) -> RenderableType:
     """Latency, throughput, utilisation and what binds, for each scenario of one design."""
-    table = _plain(title)
+    table = plain_table(title)
     table.add_column("scenario", no_wrap=True)
     for name in ("latency", "inferences", "utilised", "energy", "traffic"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -218,7 +223,7 @@ def layer_table(result: Result, scenario: str) -> RenderableType:
     """The layers of one scenario in order of execution; equal layers stand once, with their count and their time together."""
     layers = result.layers[result.layers["scenario"] == scenario]
     layers = layers[layers["time_s"] > 0]
-    table = _plain(f"{scenario}: layers in order of execution")
+    table = plain_table(f"{scenario}: layers in order of execution")
     table.add_column("layer", overflow="fold")
     for name in ("MACs", "ops/B", "compute", "memory", "time", "share", "used", "traffic"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -251,7 +256,7 @@ def _layer_cells(group: pd.DataFrame, total_s: float) -> list[str]:
 def machine_table(result: Result) -> RenderableType:
     """One design in words: what it is, what it costs, what its roofs are."""
     design = result.design
-    table = _plain()
+    table = plain_table()
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     flow = FLOW_LEGEND[FLOW[design.dataflow]]
