@@ -243,26 +243,30 @@ class _Backward:
         return streams and gradient.names == (name,) and self.tensors[name].elements == result.elements and not gradient.shared
 
     def _multiply(self, step: Step, operation: VectorOperation) -> None:
-        """The gradient of each factor: that of the product times the other factors, summed where the factor was spread."""
+        """The gradient of each factor: that of the product times the other factors, summed where the factor was spread.
+
+        A factor that the product overwrote is the product over the others.
+        """
         result, above = self._made[step.output], self._gradients[step.output]
-        out, operands = result.elements * result.bits, _operand_bits(operation, result)
-        for name in step.inputs:
+        for number, name in enumerate(step.inputs, start=1):
             if name not in self._trained:
                 continue
-            own = self._made[name]
+            own, suffix = self._made[name], "backward" if number == 1 else f"backward.{number}"
+            others = tuple(other for other in step.inputs if other != name)
+            read = sum(tensor.elements * tensor.bits for tensor in (result, *(self._made[other] for other in others)))
             work = VectorOperation(
                 elements=operation.elements,
                 ops_per_element=operation.ops_per_element,
-                read_bits=out + max(operands - own.elements * own.bits, 0),
+                read_bits=read,
                 written_bits=own.elements * own.bits,
             )
-            inputs = (*above.names, *step.inputs)
+            inputs = (*above.names, *others)
             if name == step.output:
                 made = self._tensor(f"{step.name}.gradient", own.elements, own.bits)
-                self._emit(step, "backward", work, inputs, made)
+                self._emit(step, suffix, work, inputs, made)
                 self._gradients[name] = _Gradient((made,), own.elements)
             else:
-                self._give(step, "backward", work, inputs, (name,), own.elements)
+                self._give(step, suffix, work, inputs, (name,), own.elements)
 
     def _hand_on(self, step: Step, operation: VectorOperation) -> None:
         """A sum: its operands share its gradient; one that was spread gets the sum over what it was spread on."""
