@@ -63,6 +63,23 @@ def test_screen_fits_eighty_columns(dse, monkeypatch):
         assert "…" not in ran.out
 
 
+CARD = "array_rows=128 array_cols=128 cores=8 frequency=1GHz dataflow=weight_stationary_double_buffered precision=bf16 sram=32MiB"
+CARD += " memory=hbm2e channels=4 vector_lanes=4096 node=7nm"
+
+
+def test_training_shows_its_memory_by_kind(dse, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    fixed = [part for setting in CARD.split() for part in ("--set", setting)]
+    ran = dse("evaluate", "training", "--on", "datacenter", *fixed)
+    assert (ran.code, ran.err) == (0, "")
+    assert max(len(line.rstrip()) for line in ran.out.splitlines()) <= 80
+    assert "bert_sqrt@b32+train keeps a checkpoint every 9 of its 67 layers." in ran.out
+    stored = json.loads(dse("evaluate", "training", "--on", "datacenter", *fixed, "--json").out)["memory"]
+    resnet = next(entry for entry in stored if entry["scenario"] == "resnet50@b32+train")
+    assert resnet["total_bytes"] == sum(size for name, size in resnet.items() if name.endswith("_bytes")) - resnet["total_bytes"]
+    assert "Memory that each scenario needs" not in dse("evaluate", "mlp", "--on", "tpu_v1").out
+
+
 def test_json_is_only_json_and_whole(dse):
     ran = dse("search", "mlp", "--space", "three_knobs", "--trials", "100", "--json")
     assert ran.code == 0
