@@ -53,12 +53,16 @@ class UnsupportedLayer(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken limit: ``quantity`` is ``value`` where at most ``limit`` is allowed (SI units)."""
+    """One broken limit: ``quantity`` is ``value`` where at most ``limit`` is allowed (SI units).
+
+    ``parts`` says what the value is made of, where that helps: kinds of memory and their bytes.
+    """
 
     quantity: str
     value: float
     limit: float
     scenario: str | None = None
+    parts: tuple[tuple[str, float], ...] = ()
 
 
 class NoFeasibleDesign(DseError):

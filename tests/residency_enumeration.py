@@ -49,14 +49,15 @@ def random_network(seed: int, most_tasks: int = 6) -> Lowered:
 class Enumeration:
     """Every choice of what stays on chip, one by one; `choices` counts them."""
 
-    def __init__(self, lowered: Lowered, streaming: Streaming) -> None:
-        self.graph = Graph.of(lowered, host=streaming.network_io == "host")
+    def __init__(self, lowered: Lowered, streaming: Streaming, longest_gap: int | None = None) -> None:
+        self.graph = Graph.of(lowered, host=streaming.network_io == "host", longest_gap=longest_gap)
+        self.longest_gap = longest_gap
         self.streaming = streaming
         self.choices = 0
         self.lives = self._lifetimes(lowered)
 
-    def _lifetimes(self, lowered: Lowered) -> dict[str, tuple[int, int, int]]:
-        """Tensor -> first and last task that touches it, and its bits."""
+    def _lifetimes(self, lowered: Lowered) -> dict[tuple[str, int], tuple[int, int, int]]:
+        """Tensor and where a life of it begins -> first and last task that touches it, and its bits."""
         touched: dict[str, list[int]] = {}
         for index, task in enumerate(self.graph.tasks):
             for step in task.steps:
@@ -66,7 +67,14 @@ class Enumeration:
         host = self.streaming.network_io == "host"
         made = {step.output for task in self.graph.tasks for step in task.steps}
         outside = {name for name, at in touched.items() if name not in made or at[0] == at[-1]}
-        return {name: (at[0], at[-1], bits[name]) for name, at in touched.items() if at[0] < at[-1] or (host and name in outside)}
+        lives = {}
+        for name, at in touched.items():
+            far = [i for i in range(1, len(at)) if self.longest_gap is not None and at[i] - at[i - 1] > self.longest_gap]
+            for begin, end in itertools.pairwise([0, *far, len(at)]):
+                first, last = at[begin], at[end - 1]
+                if first < last or (host and name in outside):
+                    lives[name, first] = (first, last, bits[name])
+        return lives
 
     def least(self, usable_bytes: int, buffers: int) -> float:
         """The least bytes that any choice moves; infinite where no task can run."""
@@ -80,16 +88,20 @@ class Enumeration:
                 best = min(best, self._price(set(kept), set(stay), usable_bytes, buffers))
         return best
 
-    def _price(self, kept: set[str], stay: set[int], usable_bytes: int, buffers: int) -> float:
+    def _price(self, kept: set[tuple[str, int]], stay: set[int], usable_bytes: int, buffers: int) -> float:
         reserve = sum(self.graph.stages[index].weight_bytes for index in stay)
         total = 0.0
         for index, (stage, numbers) in enumerate(zip(self.graph.stages, self.graph.numbers, strict=True)):
             here = [name for name in kept if self.lives[name][0] <= index <= self.lives[name][1]]
             taken = -(-sum(self.lives[name][2] for name in here) // 8) + reserve
             left = Storage(usable_bytes=np.array([usable_bytes - taken]), buffers=np.array([buffers]))
-            local = [place for place, number in enumerate(numbers) if number >= 0 and self.graph.lives[number].name in kept]
+            local = [place for place, number in enumerate(numbers) if number >= 0 and self._life(number) in kept]
             total += stage_traffic(stage, local, left, self.streaming, weights_stay=index in stay).sum()
         return total
+
+    def _life(self, number: int) -> tuple[str, int]:
+        life = self.graph.lives[number]
+        return life.name, life.begin
 
 
 def _subsets(items):

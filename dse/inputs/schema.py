@@ -11,6 +11,7 @@ from dse.hardware.goals import MOST_OBJECTIVES, Metric
 from dse.inputs import layer_schema as models
 from dse.inputs.fields import InputShape, Name, PrecisionText
 from dse.inputs.layer_schema import LAYER_NAME
+from dse.inputs.phase_schema import INFERENCE, PhaseField
 from dse.inputs.yaml import Listed, Strict, Time
 
 MAX_REPEATS = 10_000
@@ -104,6 +105,7 @@ class NetworkText(Strict):
     weight: Annotated[float, Field(gt=0)] = Field(1.0, description="weight of each of its scenarios in sums and means")
     latency_limit: Time | None = Field(None, description="longest time that one run of a batch may take")
     precision: PrecisionText | None = Field(None, description="number formats where they differ from the suite's")
+    phase: PhaseField | None = Field(None, description="inference or training where it differs from the suite's")
     input: InputShape = Field(
         description="shape of one sample: {channels, height, width}, {features, steps}, {features} or {tokens}"
     )
@@ -120,6 +122,11 @@ class WorkloadText(Strict):
     objectives: Listed[Metric] = Field((), max_length=MOST_OBJECTIVES, description="what a search judges by, by default")
     precision: PrecisionText | None = Field(None, description="number formats of all networks (int8, int8, int32)")
     batches: Listed[Batch] = Field((1,), min_length=1, description="batches of all networks that give none")
+    phase: PhaseField = Field(
+        INFERENCE,
+        description="inference, or {training: {optimiser: adam, checkpointing: sqrt}}; its scenarios are called name@b8+train",
+        json_schema_extra={"default": "inference"},
+    )
     networks: Listed[NetworkText] = Field(min_length=1, description="the networks of the suite")
 
 

@@ -14,6 +14,7 @@ from dse.inputs.shipped import find
 from dse.inputs.wording import near_miss
 from dse.inputs.yaml import problems_in
 from dse.workload.network import INPUT, Network, Node
+from dse.workload.phases import Training
 from dse.workload.precision import Precision
 from dse.workload.shapes import Image, Shape, ShapeError, count
 from dse.workload.workload import Scenario, Workload
@@ -87,7 +88,11 @@ def _networks(text: WorkloadText, document: Document, problems: Collector) -> li
             nodes=tuple(chain.nodes) if chain.is_sound else (),
         )
         if chain.is_sound:
-            _check_size(network, max(written.batches or text.batches), document.place((*path, "name")), problems)
+            place = document.place((*path, "name"))
+            largest = max(_scenarios(written, network, text), key=lambda scenario: scenario.batch)
+            if _check_size(largest, place, problems):
+                at: DataPath = ("phase",) if written.phase is None else (*path, "phase")
+                _check_training(largest, place, document.place(at), problems)
         networks.append(network)
     return networks
 
@@ -104,23 +109,51 @@ def _check_batches(batches: tuple[int, ...], path: DataPath, document: Document,
             problems.add(f"batch {batch} stands here again", document.place((*path, index)), "name each batch once")
 
 
-def _check_size(network: Network, batch: int, place: Place, problems: Collector) -> None:
+def _check_size(scenario: Scenario, place: Place, problems: Collector) -> bool:
+    """Whether the forward pass can be counted."""
+    network = scenario.network
     if not network.lower().steps:
         message = f"{network.name!r} computes nothing: its layers only pass data on"
         problems.add(message, place, "give it a layer with work to do, such as linear or activation")
-    macs = network.macs(batch)
+        return False
+    return _check_macs(scenario, network.macs(scenario.batch), place, problems)
+
+
+def _check_macs(scenario: Scenario, macs: int, place: Place, problems: Collector) -> bool:
     if macs > MAX_MACS:
-        problems.add(f"{network.name!r} takes {macs:.1e} MACs at batch {batch}; at most {MAX_MACS:.1e} can be counted", place)
+        message = (
+            f"{scenario.network.name!r} takes {macs:.1e} MACs at batch {scenario.batch}; at most {MAX_MACS:.1e} can be counted"
+        )
+        problems.add(message, place)
+    return macs <= MAX_MACS
+
+
+def _check_training(scenario: Scenario, place: Place, phase: Place, problems: Collector) -> None:
+    """Refuse to train what has no weights or reads a KV cache, and steps that cannot be counted."""
+    network = scenario.network
+    if not isinstance(scenario.phase, Training):
+        return
+    if network.parameters + network.embedding_parameters == 0:
+        message = f"{network.name!r} has no weights that training could change"
+        problems.add(message, phase, "phase: inference, or give it a layer with weights, such as linear")
+    elif any(tensor.role == "state" for tensor in network.lower().tensors):
+        message = f"{network.name!r} reads a KV cache (an attention with context), which no gradient goes back through"
+        problems.add(message, phase, "phase: inference, or train on the whole sequence without context")
+    else:
+        _check_macs(scenario, scenario.lower().macs, place, problems)
 
 
 def _scenarios(written: NetworkText, network: Network, text: WorkloadText) -> list[Scenario]:
     precision = Precision(**dict((*_settings(text.precision), *_settings(written.precision))))
+    phase = (text.phase if written.phase is None else written.phase).phase()
+    suffix = "+train" if isinstance(phase, Training) else ""
     return [
         Scenario(
-            name=f"{network.name}@b{batch}",
+            name=f"{network.name}@b{batch}{suffix}",
             network=network,
             batch=batch,
             precision=precision,
+            phase=phase,
             weight=written.weight,
             latency_limit_s=written.latency_limit,
         )

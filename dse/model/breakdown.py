@@ -17,9 +17,8 @@ from dse.hardware.design import Design, Designs, FloatColumn
 from dse.hardware.space import Device, Space
 from dse.model.evaluate import OVERLAP, distinct_arrays, seconds_per_vector_op, storage_of_designs, weight_factor
 from dse.model.kernel import OVERLAP_NETWORK, OVERLAP_NONE
-from dse.model.ledger import graph_of
+from dse.model.ledger import plan_of
 from dse.model.mapping import array_table
-from dse.model.residency import plan
 from dse.model.stages import INPUTS, OUTPUTS, VECTOR, WEIGHTS, Storage, Streaming
 from dse.model.tasks import Task
 from dse.units import BITS_PER_BYTE, OPS_PER_MAC
@@ -138,9 +137,7 @@ class _Machine:
 
 
 def _layers(scenario: Scenario, machine: _Machine) -> list[dict[str, object]]:
-    streaming = Streaming.of(machine.device)
-    graph = graph_of(scenario, streaming)
-    chosen = plan(graph, machine.storage, streaming)
+    graph, chosen = plan_of(scenario, machine.storage, Streaming.of(machine.device))
     operations = [task.operation for task in graph.tasks if task.operation is not None]
     arrays, _ = distinct_arrays(machine.designs)
     table = array_table(arrays, operations, skip_padding=machine.device.padding == "skipped")

@@ -7,20 +7,24 @@ else, so that a design scores the same whatever it is scored beside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from dse.hardware.design import FloatColumn, IntColumn
-from dse.model.residency import Graph, plan
+from dse.model.residency import Graph, Plan, plan
 from dse.model.stages import WEIGHTS, Storage, Streaming
 from dse.model.work import NO_OPERATION, Work, local_operations
+from dse.workload.phases import Training
 from dse.workload.workload import Scenario
 
 MOST_REMEMBERED = 4096
 """Buffers of one scenario whose rows are kept for the next call."""
+
+LONGEST_GAP = 8
+"""A training step writes what it does not touch for more than so many tasks: activations that wait for the backward pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +105,7 @@ def _remembered(scenario: Scenario, streaming: Streaming) -> dict[tuple[int, int
 
 
 def _scenario_rows(scenario: Scenario, storage: Storage, streaming: Streaming) -> list[_Rows]:
-    graph = graph_of(scenario, streaming)
-    chosen = plan(graph, storage, streaming)
+    graph, chosen = plan_of(scenario, storage, streaming)
     number = {operation: index for index, operation in enumerate(local_operations(scenario))}
     operation = np.array([NO_OPERATION if task.operation is None else number[task.operation] for task in graph.tasks])
     tasks, storages = len(graph.tasks), len(storage)
@@ -131,6 +134,14 @@ def _scenario_rows(scenario: Scenario, storage: Storage, streaming: Streaming) -
     ]
 
 
+def plan_of(scenario: Scenario, storage: Storage, streaming: Streaming) -> tuple[Graph, Plan]:
+    """The tasks and tensors of a scenario, and what stays on chip; a training step changes its weights, so that none can."""
+    if isinstance(scenario.phase, Training):
+        streaming = replace(streaming, weights="streamed")
+    graph = graph_of(scenario, streaming)
+    return graph, plan(graph, storage, streaming)
+
+
 def graph_of(scenario: Scenario, streaming: Streaming) -> Graph:
     """The tasks and tensors of a scenario, as a machine that streams like this sees them."""
     return _graph(scenario, host=streaming.network_io == "host")
@@ -138,4 +149,5 @@ def graph_of(scenario: Scenario, streaming: Streaming) -> Graph:
 
 @lru_cache(maxsize=256)
 def _graph(scenario: Scenario, *, host: bool) -> Graph:
-    return Graph.of(scenario.lower(), host=host)
+    gap = LONGEST_GAP if isinstance(scenario.phase, Training) else None
+    return Graph.of(scenario.lower(), host=host, longest_gap=gap)

@@ -10,16 +10,21 @@ from dse.errors import Violation
 from dse.hardware.design import BoolColumn, FloatColumn
 from dse.hardware.space import Space
 from dse.model.evaluate import Metrics
+from dse.workload.memory import scenario_memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """One limit over many designs: at most `limit` (SI) of `quantity`, which is `values`, shape (designs,)."""
+    """One limit over many designs: at most `limit` (SI) of `quantity`, which is `values`, shape (designs,).
+
+    `parts` is what a `Violation` of it says its value is made of.
+    """
 
     quantity: str
     scenario: str | None
     limit: float
     values: FloatColumn
+    parts: tuple[tuple[str, float], ...] = ()
 
     @property
     def name(self) -> str:
@@ -48,8 +53,16 @@ def limits(metrics: Metrics, space: Space) -> tuple[Limit, ...]:
         if bounds:
             found.append(Limit(quantity="latency", scenario=scenario.name, limit=min(bounds), values=metrics.latency_s[:, index]))
     capacity = metrics.costs.dram_capacity_bytes
-    needed = float(work.dram_bytes_needed.max())
-    found.append(Limit(quantity="dram_needed_over_installed", scenario=None, limit=1.0, values=needed / capacity))
+    fullest = int(work.dram_bytes_needed.argmax())
+    found.append(
+        Limit(
+            quantity="dram_needed_over_installed",
+            scenario=work.scenarios[fullest].name,
+            limit=1.0,
+            values=float(work.dram_bytes_needed[fullest]) / capacity,
+            parts=scenario_memory(work.scenarios[fullest]).kinds,
+        )
+    )
     floating = any(operation.floating for operation in work.operations)
     integer_array = (floating & ~metrics.floating_array).astype(np.float64)
     found.append(Limit(quantity="floating_point_on_integers", scenario=None, limit=0.0, values=integer_array))
@@ -72,4 +85,6 @@ def violations(found: tuple[Limit, ...], design: int) -> tuple[Violation, ...]:
     """What one design breaks, worst first."""
     broken = [limit for limit in found if limit.values[design] > limit.limit]
     broken.sort(key=lambda limit: -limit.excess[design])
-    return tuple(Violation(limit.quantity, float(limit.values[design]), limit.limit, limit.scenario) for limit in broken)
+    return tuple(
+        Violation(limit.quantity, float(limit.values[design]), limit.limit, limit.scenario, limit.parts) for limit in broken
+    )

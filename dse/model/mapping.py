@@ -68,9 +68,9 @@ class ArrayTable:
     """What an array does with an operation; every column has shape (arrays, operations).
 
     ``cycles`` are of all repeats, and infinite for a floating-point product on integer multipliers; ``buffer_bytes`` cross
-    between array and on-chip buffer; ``weight_fetch_factor`` is the bytes of whole ``rows x cols`` weight tiles over the bytes of
-    the weights themselves; ``native_macs`` are the array's own multiplies (a wide product takes several narrow ones);
-    ``first_tile_bytes`` fill the array once, before the first product.
+    between array and on-chip buffer (none, where the cycles are infinite); ``weight_fetch_factor`` is the bytes of whole
+    ``rows x cols`` weight tiles over the bytes of the weights themselves; ``native_macs`` are the array's own multiplies (a wide
+    product takes several narrow ones); ``first_tile_bytes`` fill the array once, before the first product.
     """
 
     cycles: FloatColumn
@@ -89,7 +89,7 @@ def array_table(arrays: Arrays, operations: Sequence[TensorOperation], *, skip_p
     size = (len(arrays), len(operations))
     table = ArrayTable(
         cycles=np.full(size, np.inf),
-        buffer_bytes=np.full(size, np.inf),
+        buffer_bytes=np.zeros(size),
         weight_fetch_factor=np.ones(size),
         native_macs=np.zeros(size),
         first_tile_bytes=np.zeros(size),

@@ -42,12 +42,16 @@ RESERVES, UNITS = 32, 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """A tensor that may stay on chip: tasks `begin` (makes it, or reads it first) to `end` (uses it last)."""
+    """A tensor that may stay on chip: tasks `begin` (makes it, or reads it first) to `end` (uses it last).
+
+    One that lives again later, or lived before, lies in DRAM as well: its `through` life spares reads alone.
+    """
 
     name: str
     bits: int
     begin: int
     end: int
+    through: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,46 +67,72 @@ class Graph:
     lives: tuple[Live, ...]
 
     @classmethod
-    def of(cls, lowered: Lowered, *, host: bool = False) -> Graph:
-        """The graph of a network; a tensor that nothing reads later leaves the chip, and a state (a KV cache) lies in DRAM.
+    def of(cls, lowered: Lowered, *, host: bool = False, longest_gap: int | None = None) -> Graph:
+        """The graph of a network; a tensor that nothing reads later leaves the chip.
 
-        With a `host`, what the network is given and what it answers come and go over a link of their own, and are on chip while
-        a task works on them.
+        States (a KV cache), weights and their gradients lie in DRAM. With a `host`, what the network is given and what it answers
+        come and go over a link of their own, and are on chip while a task works on them. A tensor that no task touches for more
+        than `longest_gap` tasks has a life on each side: it is written before, and loaded after.
         """
         groups = tasks(lowered)
         reads = [_external_reads(task) for task in groups]
         made: dict[str, int] = {}
-        last: dict[str, int] = {}
-        first_read: dict[str, int] = {}
+        touched: dict[str, list[int]] = {}
+        read_by_others: set[str] = set()
         for index, task in enumerate(groups):
-            for name in reads[index]:
-                last[name] = index
-                first_read.setdefault(name, index)
+            for name in {*reads[index], *(step.output for step in task.steps)}:
+                touched.setdefault(name, []).append(index)
+            read_by_others |= {name for name in reads[index] if name in made or name not in (s.output for s in task.steps)}
             for step in task.steps:
                 made.setdefault(step.output, index)
-        answers = {name for name in made if name not in last} if host else set[str]()
         lives: list[Live] = []
         for tensor in lowered.tensors:
-            name, bits = tensor.name, tensor.elements * tensor.bits
-            if tensor.role == "state" or not bits or (name not in made and name not in first_read):
+            bits, at = tensor.elements * tensor.bits, touched.get(tensor.name, [])
+            if tensor.role != "activation" or not bits or not at:
                 continue
-            begin = made.get(name, first_read.get(name, 0))
-            end = last.get(name, begin)
-            if end > begin or name in answers or (host and name not in made):
-                lives.append(Live(name=name, bits=bits, begin=begin, end=end))
-        number = {life.name: index for index, life in enumerate(lives)}
+            outer = tensor.name not in made or tensor.name not in read_by_others
+            for first, last in _segments(at, longest_gap):
+                if first < last or (host and outer):
+                    through = last < at[-1] or first > at[0]
+                    lives.append(Live(name=tensor.name, bits=bits, begin=first, end=last, through=through))
+        by_name: dict[str, list[int]] = {}
+        for number, life in enumerate(lives):
+            by_name.setdefault(life.name, []).append(number)
+        answers = {name for name in made if name not in read_by_others} if host else set[str]()
         stages: list[Stage] = []
         numbers: list[tuple[int, ...]] = []
         for index, task in enumerate(groups):
+            here = {
+                name: number
+                for name, of_name in by_name.items()
+                for number in of_name
+                if lives[number].begin <= index <= lives[number].end
+            }
             stage, names = stage_of(
                 task,
                 lowered,
-                alive_after={name for name, end in last.items() if end > index} | answers,
-                first_read={name for name in reads[index] if name not in made and first_read[name] == index and not host},
+                alive_after={name for name, number in here.items() if lives[number].end > index} | answers,
+                loaded={
+                    name
+                    for name in reads[index] & here.keys()
+                    if lives[here[name]].begin == index and (made.get(name, -1) != index) and not (host and name not in made)
+                },
+                through={name for name, number in here.items() if lives[number].through},
             )
             stages.append(stage)
-            numbers.append(tuple(number.get(name, -1) for name in names))
+            numbers.append(tuple(here.get(name, -1) for name in names))
         return cls(tasks=groups, stages=tuple(stages), numbers=tuple(numbers), lives=tuple(lives))
+
+
+def _segments(touched: Sequence[int], longest_gap: int | None) -> Iterator[tuple[int, int]]:
+    """First and last of tasks that follow each other closely."""
+    first = last = touched[0]
+    for at in touched[1:]:
+        if longest_gap is not None and at - last > longest_gap:
+            yield first, last
+            first = at
+        last = at
+    yield first, last
 
 
 def _external_reads(task: Task) -> set[str]:

@@ -19,7 +19,7 @@ from dse.model.strips import strip_traffic
 from dse.model.tasks import Task
 from dse.model.witness import Operand
 from dse.units import BITS_PER_BYTE
-from dse.workload.network import Lowered, Step
+from dse.workload.network import Lowered, Step, operands_of
 from dse.workload.operations import TensorOperation, VectorOperation
 
 INPUTS, WEIGHTS, OUTPUTS, VECTOR = range(4)
@@ -98,14 +98,20 @@ class Stage:
 
 
 def stage_of(
-    task: Task, lowered: Lowered, *, alive_after: AbstractSet[str], first_read: AbstractSet[str]
+    task: Task,
+    lowered: Lowered,
+    *,
+    alive_after: AbstractSet[str],
+    loaded: AbstractSet[str],
+    through: AbstractSet[str] = frozenset(),
 ) -> tuple[Stage, tuple[str, ...]]:
     """The stage of a task, and the tensors that its numbers mean.
 
-    `alive_after`: tensors that may stay on chip once it is done, or go to a host; `first_read`: those from outside that this
-    task is the first to read, and that come from DRAM.
+    `alive_after`: tensors that may stay on chip once it is done, or go to a host; `loaded`: those that this task brings on chip
+    from DRAM if they are to stay; `through`: those that are written even if they stay.
     """
-    bits = {tensor.name: tensor.elements * tensor.bits for tensor in lowered.tensors}
+    tensors = {tensor.name: tensor for tensor in lowered.tensors}
+    bits = {name: tensor.elements * tensor.bits for name, tensor in tensors.items()}
     states = {tensor.name for tensor in lowered.tensors if tensor.role == "state"}
     names = tuple(dict.fromkeys(name for step in task.steps for name in (*step.inputs, step.output) if name not in states))
     number = {name: index for index, name in enumerate(names)}
@@ -118,11 +124,12 @@ def stage_of(
             side |= dict.fromkeys(name for name in step.inputs if name not in made and name not in states)
             side_bits += work.repeats * work.read_bits
             if work.written_bits:
-                written.append((number[step.output], work.repeats * work.written_bits))
+                stays = -1 if step.output in through else number[step.output]
+                written.append((stays, work.repeats * work.written_bits))
         made.add(step.output)
     main = task.steps[0]
-    source, factor = _operands(main, states) if task.operation is not None else ((), ())
-    result = _result(task, alive_after) if task.operation is not None else None
+    source, factor = operands_of(main, tensors) if task.operation is not None else ((), ())
+    result = _result(task, alive_after - through) if task.operation is not None else None
     stage = Stage(
         operation=task.operation,
         bits=tuple(bits[name] for name in names),
@@ -134,23 +141,9 @@ def stage_of(
         written=tuple(written),
         result=None if result is None else number[result],
         made_bits=bits[main.output] if task.operation is not None else 0,
-        loaded=tuple(number[name] for name in names if name in first_read),
+        loaded=tuple(number[name] for name in names if name in loaded),
     )
     return stage, names
-
-
-def _operands(step: Step, states: AbstractSet[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tensors of the input operand and of a second factor that is no weight.
-
-    Of several, the last is the second factor; where a step reads one tensor, or a feature interaction several, it is both.
-    """
-    assert isinstance(step.operation, TensorOperation)
-    names = tuple(name for name in step.inputs if name not in states)
-    if step.operation.weight_role == "weight":
-        return names, ()
-    if len(names) < 2 or step.kind == "interaction":
-        return names, names
-    return names[:-1], names[-1:]
 
 
 def _result(task: Task, alive_after: AbstractSet[str]) -> str | None:

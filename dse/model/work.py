@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 
 import numpy as np
 
 from dse.hardware.design import FloatColumn, IntColumn
 from dse.model.tasks import scenario_tasks
-from dse.units import BITS_PER_BYTE, FORMAT_BITS
-from dse.workload.network import Lowered
+from dse.workload.memory import dram_bytes_needed
 from dse.workload.operations import TensorOperation
 from dse.workload.workload import Scenario, Workload
 
@@ -78,30 +76,3 @@ def work_of(workload: Workload) -> Work:
         ),
         first_operation=np.array([own[0] if len(own) else NO_OPERATION for own in numbers], dtype=np.int64),
     )
-
-
-def dram_bytes_needed(scenario: Scenario, lowered: Lowered) -> int:
-    """Off-chip memory that a scenario needs at least.
-
-    Its weights, embedding tables and states (KV caches) for good, and the activations alive at the fullest step: from the step
-    that makes a tensor, or from the start for what the network is given, to its last use.
-    """
-    weights = sum(
-        step.operation.weight_elements * step.operation.weight_bits
-        for step in lowered.steps
-        if isinstance(step.operation, TensorOperation) and step.operation.weight_role == "weight"
-    )
-    tables = scenario.network.embedding_parameters * FORMAT_BITS[scenario.precision.weights]
-    states = sum(tensor.elements * tensor.bits for tensor in lowered.tensors if tensor.role == "state")
-    return -(-(weights + tables + states + _peak_activation_bits(lowered)) // BITS_PER_BYTE)
-
-
-def _peak_activation_bits(lowered: Lowered) -> int:
-    made = {step.output: index for index, step in reversed(list(enumerate(lowered.steps)))}
-    used = {name: index for index, step in enumerate(lowered.steps) for name in (*step.inputs, step.output)}
-    change = [0] * (len(lowered.steps) + 1)
-    for tensor in lowered.tensors:
-        if tensor.role != "state" and tensor.name in used:
-            change[made.get(tensor.name, 0)] += tensor.elements * tensor.bits
-            change[used[tensor.name] + 1] -= tensor.elements * tensor.bits
-    return max(accumulate(change))

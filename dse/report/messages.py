@@ -30,9 +30,21 @@ def violation_text(violation: Violation) -> str:
     if violation.quantity == "floating_point_on_integers":
         return "its arrays multiply integers, and the workload is in floating point (set precision=bf16, or quantise)"
     if violation.quantity == "dram_needed_over_installed":
-        return f"weights and tensors need {violation.value:.3g} times the DRAM that the memory's channels hold"
+        return _memory_text(violation)
     dimension = DIMENSION[violation.quantity]
     name = violation.quantity if violation.scenario is None else f"{violation.quantity} of {violation.scenario}"
     value, limit = format_quantity(violation.value, dimension), format_quantity(violation.limit, dimension)
     times = violation.value / violation.limit
     return f"{name} is {value} where at most {limit} is allowed ({f'{times:,.0f}' if times >= 100 else f'{times:.3g}'} times)"
+
+
+def _memory_text(violation: Violation) -> str:
+    """How much memory a scenario needs, of what kind, and how much is installed."""
+    needed = sum(size for _, size in violation.parts)
+    largest = sorted(violation.parts, key=lambda part: -part[1])
+    kinds = ", ".join(f"{format_quantity(size, 'bytes')} {kind}" for kind, size in largest if size)
+    installed = format_quantity(needed / violation.value, "bytes")
+    return (
+        f"{violation.scenario} needs {format_quantity(needed, 'bytes')} of memory ({kinds}), and the memory's channels hold "
+        f"{installed}"
+    )

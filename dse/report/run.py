@@ -24,6 +24,10 @@ from dse.model.breakdown import Result
 from dse.report.advice_table import advice_json
 from dse.report.info import label
 from dse.search.front import Front
+from dse.workload.memory import scenario_memory
+from dse.workload.phases import Training
+from dse.workload.training import number_of_layers, plan
+from dse.workload.workload import Scenario
 
 PACKAGES = ("moocore", "numba", "numpy", "optuna", "pandas", "scipy")
 
@@ -185,7 +189,18 @@ def evaluation_json(result: Result, advice: Advice | None = None) -> dict[str, A
         "design": _plain(asdict(result.design)),
         "totals": _plain({name: getattr(result, name) for name in totals}),
         "scenarios": _records(result.scenarios),
+        "memory": [memory_json(scenario) for scenario in result.workload.scenarios],
         "layers": _records(result.layers),
         "advice": advice_json(advice) if advice is not None else None,
         "assumptions": list(result.space.assumptions()),
     }
+
+
+def memory_json(scenario: Scenario) -> dict[str, Any]:
+    """Off-chip memory of a scenario by kind, and what checkpointing came to in a training step."""
+    memory = scenario_memory(scenario)
+    found: dict[str, Any] = {"scenario": scenario.name, **asdict(memory), "total_bytes": memory.total_bytes}
+    if isinstance(scenario.phase, Training):
+        placed = plan(scenario.network, scenario.batch, scenario.precision, scenario.phase)
+        found |= {"checkpoint_every": placed.every, "layers": number_of_layers(scenario.network), "fits_limit": placed.fits}
+    return found

@@ -18,6 +18,10 @@ from dse.model.breakdown import Result
 from dse.report.info import DIMENSION, label
 from dse.search.front import METRIC_COLUMNS, Front
 from dse.units import OPS_PER_MAC, format_quantity
+from dse.workload.memory import scenario_memory
+from dse.workload.phases import Training, Within
+from dse.workload.training import number_of_layers, plan
+from dse.workload.workload import Scenario
 
 FLOW = {
     "weight_stationary": "ws",
@@ -109,6 +113,7 @@ def evaluation(result: Result, advice: Advice | None = None) -> RenderableType:
         scenario_table(result, "Scenarios"),
         Text(),
         *((advice_report(advice, result), Text()) if advice is not None else ()),
+        *([memory_table(result), Text()] if _trains(result) else []),
         layer_table(result, slowest),
         *(more if others else []),
     )
@@ -217,6 +222,38 @@ def scenario_table(result: Result, title: str) -> RenderableType:
             f"{row['bound']} {100 * float(row['bound_fraction']):.0f}%",
         )
     return table
+
+
+def _trains(result: Result) -> bool:
+    return any(isinstance(scenario.phase, Training) for scenario in result.workload.scenarios)
+
+
+def memory_table(result: Result) -> RenderableType:
+    """Off-chip memory that each scenario needs, by kind, and what checkpointing came to; kinds that none needs are left out."""
+    scenarios = result.workload.scenarios
+    memories = [scenario_memory(scenario) for scenario in scenarios]
+    kinds = [kind for kind, _ in memories[0].kinds if any(dict(memory.kinds)[kind] for memory in memories)]
+    table = plain_table("Memory that each scenario needs, by kind")
+    table.add_column("scenario", overflow="fold")
+    for kind in (*kinds, "total"):
+        table.add_column(kind, justify="right", no_wrap=True)
+    for scenario, memory in zip(scenarios, memories, strict=True):
+        sizes = [*(dict(memory.kinds)[kind] for kind in kinds), memory.total_bytes]
+        table.add_row(scenario.name, *(format_quantity(size, "bytes") for size in sizes))
+    return Group(table, *(Text(note, style="dim") for note in map(checkpointing_text, scenarios) if note))
+
+
+def checkpointing_text(scenario: Scenario) -> str:
+    """What checkpointing came to in a training scenario, in a sentence; empty where everything is kept, as asked."""
+    if not isinstance(scenario.phase, Training) or scenario.phase.checkpointing is None:
+        return ""
+    found = plan(scenario.network, scenario.batch, scenario.precision, scenario.phase)
+    layers = number_of_layers(scenario.network)
+    kept = "keeps everything" if found.every is None else f"keeps a checkpoint every {found.every} of its {layers} layers"
+    limit = scenario.phase.checkpointing
+    if found.fits or not isinstance(limit, Within):
+        return f"{scenario.name} {kept}."
+    return f"{scenario.name} {kept}, its least memory, and still needs more than {format_quantity(limit.limit_bytes, 'bytes')}."
 
 
 def layer_table(result: Result, scenario: str) -> RenderableType:

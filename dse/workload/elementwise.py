@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from dse.workload.operations import Axis
+from dse.workload.operations import Axis, Gradient
 from dse.workload.parts import Lowering, streamed
 from dse.workload.precision import Precision
 from dse.workload.shapes import (
@@ -130,7 +130,8 @@ def _pooled(precision: Precision, channels: int, read: int, outputs: int, taps: 
     """`outputs` windows of `taps` in each of `channels`, which together touch `read` positions of a channel."""
     ops = taps - 1 if mode == "max" else taps
     written = channels * outputs
-    return streamed(precision, read=channels * read, written=written, work=written, ops_per_element=ops)
+    gradient = "largest" if mode == "max" else "linear"
+    return streamed(precision, read=channels * read, written=written, work=written, ops_per_element=ops, gradient=gradient)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,9 @@ class Normalisation:
         return numbers_of(inputs)
 
     def lower(self, inputs: tuple[Shape, ...], batch: int, precision: Precision) -> Lowering:
-        return _each(precision, inputs, batch, NORMALISATION_OPS[self.method], streaming=self.method == "batch")
+        whole = self.method == "batch"
+        gradient = "statistics" if whole else "result"
+        return _each(precision, inputs, batch, NORMALISATION_OPS[self.method], streaming=whole, gradient=gradient)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,9 +177,19 @@ class Softmax:
         return _each(precision, inputs, batch, SOFTMAX_OPS)
 
 
-def _each(precision: Precision, inputs: tuple[Shape, ...], batch: int, ops: int, *, streaming: bool = False) -> Lowering:
+def _each(
+    precision: Precision,
+    inputs: tuple[Shape, ...],
+    batch: int,
+    ops: int,
+    *,
+    streaming: bool = False,
+    gradient: Gradient = "result",
+) -> Lowering:
     elements = batch * numbers_of(inputs).elements
-    return streamed(precision, read=elements, written=elements, work=elements, ops_per_element=ops, streaming=streaming)
+    return streamed(
+        precision, read=elements, written=elements, work=elements, ops_per_element=ops, streaming=streaming, gradient=gradient
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +214,14 @@ class Combine:
         read = batch * sum(shape.elements for shape in inputs)
         ops = len(inputs) - 1
         return streamed(
-            precision, read=read, written=written, work=written, ops_per_element=ops, inputs=len(inputs), streaming=True
+            precision,
+            read=read,
+            written=written,
+            work=written,
+            ops_per_element=ops,
+            inputs=len(inputs),
+            streaming=True,
+            gradient="handed_on" if self.kind == "add" else "operands",
         )
 
 

@@ -226,6 +226,7 @@ class Embedding:
             ops_per_element=1,
             read_bits=elements * precision.weight_bits,
             written_bits=elements * precision.activation_bits,
+            gradient="linear",
         )
         return Lowering(parts=(Part(operation=operation, elements=elements),))
 
@@ -281,7 +282,8 @@ def _with_stream(main: Part, normalisation: str | None, activation: Activation |
     """The nest, then what rides on its output."""
     parts = [main]
     if normalisation is not None:
-        parts.append(fused("normalisation", elements=main.elements, ops_per_element=NORMALISATION_OPS[normalisation]))
+        ops = NORMALISATION_OPS[normalisation]
+        parts.append(fused("normalisation", elements=main.elements, ops_per_element=ops, gradient="statistics"))
     if activation is not None:
         parts.append(fused("activation", elements=main.elements, ops_per_element=ACTIVATION_OPS[activation]))
     return Lowering(parts=tuple(parts))

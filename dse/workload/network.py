@@ -46,6 +46,23 @@ class Step:
     output: str
 
 
+def operands_of(step: Step, tensors: Mapping[str, Tensor]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the tensors of a tensor operation's input, and of its second factor where that is no weight.
+
+    A step names the input's tensors first; where they are enough for both (queries and keys in one tensor, a feature
+    interaction), they are both. States and the tensor that the step writes into are no operands.
+    """
+    assert isinstance(step.operation, TensorOperation)
+    names = tuple(name for name in step.inputs if tensors[name].role == "activation" and name != step.output)
+    if step.operation.weight_role == "weight":
+        return names, ()
+    elements, count = 0, 0
+    while count < len(names) and elements < step.operation.input_elements:
+        elements += tensors[names[count]].elements
+        count += 1
+    return names[:count], names[count:] or names
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lowered:
     """Steps in execution order and the tensors between them."""

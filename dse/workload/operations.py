@@ -13,7 +13,19 @@ from typing import Literal
 
 from dse.units import BITS_PER_BYTE, OPS_PER_MAC
 
-Role = Literal["weight", "activation", "state"]
+Role = Literal["weight", "activation", "state", "gradient"]
+"""What an operand or a tensor is: kept between batches, passed between layers, there before the run, or a gradient of weights."""
+
+Gradient = Literal["result", "statistics", "largest", "operands", "linear", "handed_on"]
+"""What the gradient of a vector operation asks for besides the gradient of its result.
+
+``result``      the result itself: functions of one element, softmax, normalisation of rows
+``statistics``  the result, twice: sums over the whole batch come before the gradient (batch normalisation)
+``largest``     operands and result: a maximum goes back to where it came from
+``operands``    the operands: a product
+``linear``      nothing: a mean, a look-up
+``handed_on``   nothing, not even work: a sum hands its gradient to every operand
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +35,9 @@ class Axis:
     Output position ``i`` and tap ``j`` read input position ``h`` where ``h * upsample = i * stride + j * dilation - padding``
     and ``0 <= h < extent``; positions outside are zero padding and are never loaded. ``upsample > 1`` is a transposed
     convolution, written as the convolution over the zero-stuffed input.
+
+    `counted` is the number of (output, tap) pairs that count as multiplications where it is not that of a dense machine: the
+    gradient of a convolution has the pairs of the convolution, however many zeros lie around what it reads.
     """
 
     outputs: int = 1
@@ -32,6 +47,7 @@ class Axis:
     upsample: int = 1
     padding: int = 0
     extent: int = 1
+    counted: int | None = None
 
     def reads(self, output: int) -> tuple[int, ...]:
         """Input positions that one output position reads, ascending."""
@@ -46,6 +62,8 @@ class Axis:
     @property
     def multiplies(self) -> int:
         """(output, tap) pairs that a dense machine multiplies: padding counts, stuffed zeros do not."""
+        if self.counted is not None:
+            return self.counted
         return self.outputs * self.taps if self.upsample == 1 else self.extent * self.taps
 
     @property
@@ -157,6 +175,7 @@ class VectorOperation:
 
     ``read_bits`` and ``written_bits`` are what it must move off chip on its own. When `fused`, it works on the stream of the
     tensor operation before it, and those counts hold only operands that the stream does not carry (a residual input).
+    `gradient` says what its backward pass needs.
     """
 
     elements: int
@@ -165,6 +184,7 @@ class VectorOperation:
     written_bits: int = 0
     fused: bool = False
     repeats: int = 1
+    gradient: Gradient = "result"
 
     def __post_init__(self) -> None:
         if min(self.elements, self.ops_per_element, self.read_bits, self.written_bits) < 0 or self.repeats < 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from dse.workload.operations import Axis, Operation, Role, TensorOperation, VectorOperation
+from dse.workload.operations import Axis, Gradient, Operation, Role, TensorOperation, VectorOperation
 from dse.workload.precision import Precision
 from dse.workload.shapes import Shape
 
@@ -90,19 +90,27 @@ def nest(
     )
 
 
-def fused(name: str, *, elements: int, ops_per_element: float, writes: str = "") -> Part:
+def fused(name: str, *, elements: int, ops_per_element: float, writes: str = "", gradient: Gradient = "result") -> Part:
     """A vector operation inside a layer, on the stream of the tensor operation before it, which it changes in place."""
-    operation = VectorOperation(elements=elements, ops_per_element=ops_per_element, fused=True)
+    operation = VectorOperation(elements=elements, ops_per_element=ops_per_element, fused=True, gradient=gradient)
     return Part(name=name, operation=operation, reads=(writes,), writes=writes, elements=elements)
 
 
 def streamed(
-    precision: Precision, *, read: int, written: int, work: int, ops_per_element: float, inputs: int = 1, streaming: bool = False
+    precision: Precision,
+    *,
+    read: int,
+    written: int,
+    work: int,
+    ops_per_element: float,
+    inputs: int = 1,
+    streaming: bool = False,
+    gradient: Gradient = "result",
 ) -> Lowering:
     """A layer of one vector operation: it reads and writes so many elements, and works on `work` of them."""
     bits = precision.activation_bits
     operation = VectorOperation(
-        elements=work, ops_per_element=ops_per_element, read_bits=read * bits, written_bits=written * bits
+        elements=work, ops_per_element=ops_per_element, read_bits=read * bits, written_bits=written * bits, gradient=gradient
     )
     part = Part(operation=operation, reads=tuple(range(inputs)), elements=written, streaming=streaming)
     return Lowering(parts=(part,))

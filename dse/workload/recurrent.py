@@ -189,5 +189,5 @@ class _Stage:
         elements = self.batch * self.layer.width * self._kept_steps
         first, second = (f"{direction}output" for direction in self.directions)
         bits = elements * self.precision.activation_bits
-        operation = VectorOperation(elements=elements, ops_per_element=1, read_bits=bits, fused=True)
+        operation = VectorOperation(elements=elements, ops_per_element=1, read_bits=bits, fused=True, gradient="handed_on")
         return Part(name=f"{self.index}.sum", operation=operation, reads=(second, first), writes=self._result, elements=elements)

@@ -1,31 +1,37 @@
-"""`Workload`: the scenarios (network x batch x precision) that a design is judged by."""
+"""`Workload`: the scenarios (network x batch x precision x phase) that a design is judged by."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from dse.workload.network import Lowered, Network
+from dse.workload.phases import Phase, Training
 from dse.workload.precision import Precision
+from dse.workload.training import lower_training
 
-__all__ = ["Network", "Precision", "Scenario", "Workload"]
+__all__ = ["Network", "Phase", "Precision", "Scenario", "Training", "Workload"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One network at one batch and precision. `name` is "deep_speech_2@b4".
+    """One network at one batch and precision, in one phase. `name` is "deep_speech_2@b4", or "resnet50@b32+train".
 
     `weight` counts it in sums and means over scenarios; `latency_limit_s` is the longest that one run of the batch may take.
+    Without a phase it is inference.
     """
 
     name: str
     network: Network
     batch: int
     precision: Precision
+    phase: Phase | None = None
     weight: float = 1.0
     latency_limit_s: float | None = None
 
     def lower(self) -> Lowered:
         """Its steps and tensors in order of execution. Equal calls share one result."""
+        if isinstance(self.phase, Training):
+            return lower_training(self.network, self.batch, self.precision, self.phase)
         return self.network.lower(self.batch, self.precision)
 
 

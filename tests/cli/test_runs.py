@@ -12,6 +12,7 @@ import pytest
 
 import dse as library
 from dse.inputs.shipped import shipped_names
+from dse.units import FLOATING_FORMATS
 
 WORKLOADS, SPACES = shipped_names("workloads"), shipped_names("search_spaces")
 KNOWN_CHIPS = ("eyeriss", "snowflake", "tpu_v1")
@@ -62,6 +63,23 @@ def test_screen_fits_eighty_columns(dse, monkeypatch):
         assert "…" not in ran.out
 
 
+CARD = "array_rows=128 array_cols=128 cores=8 frequency=1GHz dataflow=weight_stationary_double_buffered precision=bf16 sram=32MiB"
+CARD += " memory=hbm2e channels=4 vector_lanes=4096 node=7nm"
+
+
+def test_training_shows_its_memory_by_kind(dse, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    fixed = [part for setting in CARD.split() for part in ("--set", setting)]
+    ran = dse("evaluate", "training", "--on", "datacenter", *fixed)
+    assert (ran.code, ran.err) == (0, "")
+    assert max(len(line.rstrip()) for line in ran.out.splitlines()) <= 80
+    assert "bert_sqrt@b32+train keeps a checkpoint every 9 of its 67 layers." in ran.out
+    stored = json.loads(dse("evaluate", "training", "--on", "datacenter", *fixed, "--json").out)["memory"]
+    resnet = next(entry for entry in stored if entry["scenario"] == "resnet50@b32+train")
+    assert resnet["total_bytes"] == sum(size for name, size in resnet.items() if name.endswith("_bytes")) - resnet["total_bytes"]
+    assert "Memory that each scenario needs" not in dse("evaluate", "mlp", "--on", "tpu_v1").out
+
+
 def test_json_is_only_json_and_whole(dse):
     ran = dse("search", "mlp", "--space", "three_knobs", "--trials", "100", "--json")
     assert ran.code == 0
@@ -79,10 +97,27 @@ def test_exact_front_is_certified(dse):
     assert json.loads(ran.out)["certificate"]["kind"] == "exact"
 
 
+def multiplies(space, workload):
+    """Whether some array of the space multiplies the numbers of the workload."""
+    formats = next(parameter for parameter in space.parameters if parameter.name == "precision").values
+    return bool(FLOATING_FORMATS & set(formats)) or not any(each.precision.is_floating for each in workload.scenarios)
+
+
 @pytest.mark.parametrize("workload", WORKLOADS)
 @pytest.mark.parametrize("space", SPACES)
 def test_every_workload_on_every_space(dse, tmp_path, workload, space):
-    """Evaluates and searches without an error; what is returned keeps the budget when evaluated again from front.csv."""
+    """Evaluates and searches without an error; what is returned keeps the budget when evaluated again from front.csv.
+
+    A workload in floating point cannot run on arrays of integers: there the answer is no, and says why.
+    """
+    if not multiplies(library.load_space(space), library.load_workload(workload)):
+        for command in (
+            ("evaluate", workload, "--on", space) if space in KNOWN_CHIPS else (),
+            ("search", workload, "--space", space),
+        ):
+            refused = dse(*command) if command else None
+            assert refused is None or (refused.code == 1 and "floating point" in refused.err)
+        return
     if space in KNOWN_CHIPS:
         evaluated = dse("evaluate", workload, "--on", space, "--json")
         assert evaluated.code == 0, evaluated.err

@@ -57,7 +57,7 @@ def test_skipped_padding_saves_and_time_is_still_at_least_true_ops_over_peak(ope
     assert skipped.native_macs[0, 0] == operation.true_macs
 
 
-@given(operations, edges, edges, st.sampled_from(SYSTOLIC + ("dot_product",)))
+@given(operations, edges, edges, st.sampled_from((*SYSTOLIC, "dot_product")))
 def test_a_systolic_array_multiplies_padding_whatever_it_is_told(operation, rows, cols, dataflow):
     told = run(operation, rows, cols, dataflow, 1, skip_padding=True)
     assert told.cycles[0, 0] == run(operation, rows, cols, dataflow, 1).cycles[0, 0]

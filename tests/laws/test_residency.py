@@ -10,6 +10,7 @@ from dse.model import residency
 from dse.model.residency import Graph, plan
 from dse.model.reuse import reuse_curve
 from dse.model.stages import Storage, Streaming
+from dse.workload.network import Lowered, Step, Tensor
 from dse.workload.operations import Conv2d, Gemm
 
 CAPACITIES = (3, 8, 13, 21, 34, 55, 89, 144)
@@ -32,6 +33,34 @@ def test_no_choice_of_tensors_moves_less(seeds, buffers, io):
         expected = [tried.least(capacity, buffers) for capacity in CAPACITIES]
         np.testing.assert_array_equal(found.total_bytes, expected, err_msg=f"network {seed}")
         assert (found.gap_fraction == 0).all()
+
+
+def test_no_choice_moves_less_where_long_lives_are_cut():
+    for seed in range(200, 260):
+        lowered = random_network(seed)
+        found = plan(Graph.of(lowered, longest_gap=1), storage(CAPACITIES), Streaming())
+        tried = Enumeration(lowered, Streaming(), longest_gap=1)
+        np.testing.assert_array_equal(found.total_bytes, [tried.least(capacity, 1) for capacity in CAPACITIES])
+
+
+def test_a_cut_life_by_hand():
+    """A (4 bytes) is made, read by the next task, and by the last one three tasks later: written once, loaded once, or kept.
+
+    Tasks: a = x·Wa (2 x 2 each), b = a·Wb, c = b·Wc, d = c·Wd, e = [d, a]·We; all tensors 4 bytes, weights 4, 4, 4, 4, 8.
+    """
+    square = Gemm(m=2, n=2, k=2).with_bits(input=8, weight=8, output=8, accumulator=8)
+    wide = Gemm(m=2, n=2, k=4).with_bits(input=8, weight=8, output=8, accumulator=8)
+    chain = [("a", ("input",)), ("b", ("a",)), ("c", ("b",)), ("d", ("c",)), ("e", ("d", "a"))]
+    steps = tuple(
+        Step(name=name, layer=name, kind="linear", operation=wide if name == "e" else square, inputs=reads, output=name)
+        for name, reads in chain
+    )
+    tensors = tuple(Tensor(name=name, elements=4, bits=8) for name in ("input", "a", "b", "c", "d", "e"))
+    lowered = Lowered(steps=steps, tensors=tensors)
+    whole = plan(Graph.of(lowered), storage([1000]), Streaming()).total_bytes
+    cut = plan(Graph.of(lowered, longest_gap=2), storage([1000]), Streaming()).total_bytes
+    assert whole == [24 + 4 + 4]
+    assert cut == [24 + 4 + 4 + 4 + 4]
 
 
 def test_no_choice_of_tensors_and_weights_moves_less(monkeypatch):
@@ -101,7 +130,7 @@ sizes = st.integers(1, 12)
 
 @given(sizes, sizes, sizes, st.integers(1, 3), st.sampled_from([8, 32]), st.booleans())
 def test_with_the_whole_input_at_home_everything_else_passes_once(m, n, k, taps, accumulator, gemm):
-    """Through a line and an element: weights of a channel and a sum, or sums of a channel and a weight (cost_model.md section 4)."""
+    """Through a line and an element: a channel's weights and a sum, or its sums and a weight (cost_model.md section 4)."""
     operation = Gemm(m=m, n=n, k=k) if gemm else Conv2d(k=n, c=k, p=m, q=m, r=taps, s=taps)
     operation = operation.with_bits(input=8, weight=8, output=8, accumulator=accumulator)
     curve = reuse_curve(operation, home={"input"})

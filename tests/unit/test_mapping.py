@@ -65,6 +65,9 @@ def test_an_integer_array_cannot_multiply_floating_point(precision, runs):
     gemm = replace(Gemm(m=64, n=64, k=64).with_bits(input=16, weight=16, output=16, accumulator=32), floating=True)
     assert np.isfinite(cycles(gemm, 16, 16, "best", precision=precision)) == runs
     assert np.isfinite(cycles(Gemm(m=64, n=64, k=64), 16, 16, "best", precision=precision))
+    assert np.isfinite(table([gemm], 16, 16, "best", precision=precision).buffer_bytes).all(), (
+        "sums over scenarios weigh it by zero"
+    )
 
 
 def test_cores_beyond_the_folds_split_the_stream():

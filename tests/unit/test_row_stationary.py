@@ -44,7 +44,7 @@ def test_active_elements_are_the_published_ones(name):
 def test_conv1_fills_154_elements_but_in_its_last_strip():
     """Strips of 14, 14, 14 and 13 output rows of 11 elements: 154 and 143, on average 151.25."""
     operation, active, _ = ALEXNET["conv1"]
-    assert 14 * 11 == active
+    assert active == 14 * 11
     assert operation.macs / cycles(operation) == 55 / 4 * 11
 
 

@@ -10,6 +10,7 @@ from dse.inputs.document import read_text
 from dse.inputs.schema import workload_schema
 from dse.inputs.shipped import find, shipped_names
 from dse.inputs.workloads import load_workload, workload_from
+from dse.workload.phases import Every, Inference, Training, Within
 from dse.workload.precision import Precision
 
 HEAD = "name: t\nnetworks:\n  - name: n\n    input: {channels: 3, height: 32, width: 32}\n    layers:\n"
@@ -67,6 +68,98 @@ networks:
     def test_loading_twice_gives_equal_workloads(self):
         assert load(self.TEXT) == load(self.TEXT)
         assert hash(load(self.TEXT)) == hash(load(self.TEXT))
+
+
+class TestPhases:
+    TEXT = """
+name: suite
+batches: [2]
+{suite}networks:
+  - name: a
+    input: {{features: 8}}
+{network}    layers: [{{name: l, kind: linear, features: 2}}]
+"""
+
+    def phases(self, suite="", network=""):
+        suite, network = (f"{indent}{text}\n" if text else "" for indent, text in (("", suite), ("    ", network)))
+        return load(self.TEXT.format(suite=suite, network=network)).scenarios
+
+    @pytest.mark.parametrize(
+        ("written", "checkpointing"),
+        [
+            ("", None),
+            (", checkpointing: none", None),
+            (", checkpointing: sqrt", "sqrt"),
+            (", checkpointing: {every: 4}", Every(layers=4)),
+            (", checkpointing: {memory: 16 GiB}", Within(limit_bytes=2.0**34)),
+        ],
+    )
+    def test_a_training_step(self, written, checkpointing):
+        (scenario,) = self.phases("phase: {training: {optimiser: adam" + written + "}}")
+        assert scenario.name == "a@b2+train"
+        assert scenario.phase == Training(optimiser="adam", checkpointing=checkpointing)
+        assert scenario.lower().macs > scenario.network.macs(2)
+
+    def test_a_network_has_its_own_phase_or_the_suites(self):
+        training = "phase: {training: {optimiser: sgd}}"
+        assert [each.name for each in self.phases()] == ["a@b2"]
+        assert [each.name for each in self.phases("", training)] == ["a@b2+train"]
+        assert [each.name for each in self.phases(training, "phase: inference")] == ["a@b2"]
+        assert self.phases("phase: inference")[0].phase == Inference()
+
+    @pytest.mark.parametrize(
+        ("phase", "expected"),
+        [
+            ("train", "f.yaml:4:8: 'phase': inference, or {training: {optimiser: adam}}, is needed, got 'train'"),
+            ("training", "f.yaml:4:8: 'phase': training needs its optimiser: {training: {optimiser: adam}}"),
+            ("{}", "f.yaml:4:8: 'phase': inference, or {training: {optimiser: adam}}, is needed, got an empty mapping"),
+            ("3", "f.yaml:4:8: 'phase': inference, or {training: {optimiser: adam}}, is needed, got 3"),
+            ("{train: {}}", "f.yaml:4:9: unknown key 'train'"),
+            ("{training: {}}", "f.yaml:4:19: 'training' lacks the key 'optimiser'"),
+            ("{training: {optimiser: adams}}", "f.yaml:4:31: 'optimiser' must be 'sgd', 'momentum' or 'adam', got 'adams'"),
+            ("{training: {optimiser: sgd, optimizer: sgd}}", "f.yaml:4:36: unknown key 'optimizer'"),
+            (
+                "{training: {optimiser: sgd, checkpointing: all}}",
+                "f.yaml:4:51: 'checkpointing': none, sqrt, {every: 4} or {memory: 16 GiB} is needed, got 'all'",
+            ),
+            (
+                "{training: {optimiser: sgd, checkpointing: {every: 4, memory: 1 GiB}}}",
+                "f.yaml:4:51: 'checkpointing': none, sqrt, {every: 4} or {memory: 16 GiB} is needed, got both of",
+            ),
+            (
+                "{training: {optimiser: sgd, checkpointing: {}}}",
+                "f.yaml:4:51: 'checkpointing': none, sqrt, {every: 4} or {memory: 16 GiB} is needed, got neither of",
+            ),
+            ("{training: {optimiser: sgd, checkpointing: {every: 0}}}", "f.yaml:4:59: 'every' must be at least 1, got 0"),
+            ("{training: {optimiser: sgd, checkpointing: {memory: 16}}}", "f.yaml:4:60: 'memory': 16 has no unit"),
+            ("{training: {optimiser: sgd, checkpointing: {evry: 4}}}", "f.yaml:4:52: unknown key 'evry'"),
+        ],
+    )
+    def test_mistakes(self, phase, expected):
+        with pytest.raises(InputError) as caught:
+            self.phases(f"phase: {phase}")
+        found = str(caught.value).splitlines()
+        assert expected in found[0]
+        assert len([line for line in found if line.startswith("f.yaml")]) == 1
+
+    def test_what_has_no_weights_cannot_train(self):
+        head = HEAD.replace("    layers", "    phase: {training: {optimiser: sgd}}\n    layers")
+        found = wrong("{name: a, kind: softmax}", head=head)
+        assert found[0] == "f.yaml:5:12: 'n' has no weights that training could change"
+
+    def test_no_gradient_goes_through_a_cache(self):
+        head = "name: t\nphase: {training: {optimiser: sgd}}\nnetworks:\n"
+        head += "  - name: n\n    input: {features: 8, steps: 1}\n    layers:\n"
+        found = wrong("{name: a, kind: attention, heads: 2, causal: true, context: 7}", head=head)
+        assert found[0] == "f.yaml:2:8: 'n' reads a KV cache (an attention with context), which no gradient goes back through"
+
+    def test_a_training_step_beyond_counting(self):
+        """Forward 2^59 MACs can be counted, forward and weight gradient together cannot."""
+        head = "name: t\n{phase}networks:\n  - name: n\n    input: {features: 2097152, steps: 262144}\n    layers:\n"
+        layer = "{name: a, kind: linear, features: 2097152}"
+        assert load(layers(layer, head=head.replace("{phase}", ""))).scenarios[0].lower().macs == 2**60
+        training = head.replace("{phase}", "phase: {training: {optimiser: sgd}}\n")
+        assert "'n' takes 2.3e+18 MACs at batch 1; at most" in wrong(layer, head=training)[0]
 
 
 class TestBlocks:
