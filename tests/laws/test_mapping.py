@@ -18,9 +18,7 @@ gemms = st.builds(Gemm, m=sizes, n=sizes, k=sizes, groups=st.integers(1, 4), rep
 def convolutions(draw):
     n, k, c, p, r, stride, groups = (draw(st.integers(1, most)) for most in (3, 40, 40, 20, 5, 3, 4))
     padding = draw(st.integers(0, ((p - 1) * stride + r - 1) // 2))
-    return Conv2d(
-        n=n, k=k * groups, c=c * groups, p=p, q=p, r=r, s=r, stride=stride, padding=min(padding, r - 1), groups=groups
-    )
+    return Conv2d(n=n, k=k * groups, c=c * groups, p=p, q=p, r=r, s=r, stride=stride, padding=min(padding, r - 1), groups=groups)
 
 
 operations = gemms | convolutions()
@@ -59,7 +57,7 @@ def test_skipped_padding_saves_and_time_is_still_at_least_true_ops_over_peak(ope
     assert skipped.native_macs[0, 0] == operation.true_macs
 
 
-@given(operations, edges, edges, st.sampled_from(SYSTOLIC + ("dot_product",)))
+@given(operations, edges, edges, st.sampled_from((*SYSTOLIC, "dot_product")))
 def test_a_systolic_array_multiplies_padding_whatever_it_is_told(operation, rows, cols, dataflow):
     told = run(operation, rows, cols, dataflow, 1, skip_padding=True)
     assert told.cycles[0, 0] == run(operation, rows, cols, dataflow, 1).cycles[0, 0]

@@ -40,7 +40,13 @@ def operations(draw):
         extent = draw(st.integers(max(1, reach + 1 - 2 * padding), 7))
         outputs = ((extent - 1) * upsample + 1 + 2 * padding - reach - 1) // stride + 1
         return Axis(
-            outputs=max(1, outputs), taps=taps, stride=stride, dilation=dilation, upsample=upsample, padding=padding, extent=extent
+            outputs=max(1, outputs),
+            taps=taps,
+            stride=stride,
+            dilation=dilation,
+            upsample=upsample,
+            padding=padding,
+            extent=extent,
         )
 
     groups, repeats, n = (draw(st.integers(1, most)) for most in (2, 2, 2))
