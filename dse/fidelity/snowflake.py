@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-
 from dse.fidelity.anchor import Anchor
 from dse.fidelity.published import published, source_of
-from dse.hardware.space import Space
 from dse.inputs.spaces import load_design
 from dse.inputs.workloads import load_workload
 from dse.model.breakdown import evaluate
-from dse.model.evaluate import live_bytes
 from dse.model.reuse import reuse_curve
 from dse.model.strips import strip_traffic
 from dse.units import BITS_PER_BYTE, OPS_PER_MAC
@@ -95,8 +91,9 @@ def _times() -> list[Anchor]:
 def _traffic() -> list[Anchor]:
     data, space = published(DEVICE), load_design(DEVICE)
     anchor = partial(Anchor, device=DEVICE, source=source_of(data["source"]), unit="kB")
-    strips, capacity = space.device.row_strips, _live_bytes(space)
+    design, strips = evaluate(load_workload(DEVICE), space).design, space.device.row_strips
     assert strips is not None
+    capacity = design.sram_bytes * space.device.sram_efficiency / (2 if design.double_buffer else 1)
     found: list[Anchor] = []
     for name, operation in _layers().items():
         weights, maps = data["weight_traffic_kb"][name], data["map_traffic_kb"][name]
@@ -125,11 +122,6 @@ def _traffic() -> list[Anchor]:
             ),
         ]
     return found
-
-
-def _live_bytes(space: Space) -> int:
-    designs = space.designs(np.zeros((1, len(space.parameters)), dtype=np.int64))
-    return int(live_bytes(designs.sram_bytes, designs.double_buffer, space.device)[0])
 
 
 def _written_bytes(layer: str) -> float:
