@@ -304,6 +304,38 @@ def reuse(
         _print(reuse_report(view))
 
 
+@app.command()
+def validate(
+    device: Annotated[
+        str | None, typer.Option("--device", "-d", metavar="DEVICE", help="Just one: tpu_v1, snowflake, eyeriss, nvdla, ...")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE.png", help="Draw TPU v1's roofline, measured and predicted.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold the model against published machines: every number with its error, what is allowed, and its source.
+
+    Example: dse validate --device tpu_v1
+    """
+    from dse.fidelity.validate import validate as anchors_of
+    from dse.report.validation import validation, validation_json
+
+    anchors = anchors_of(device)
+    if picture is not None:
+        from dse.fidelity.tpu_v1 import roofline
+        from dse.report.validation_figures import tpu_roofline_figure, write_png
+
+        write_png(tpu_roofline_figure(roofline()), picture)
+        _say(f"drawn: {picture}")
+    if as_json:
+        _print_json(validation_json(anchors))
+    else:
+        _print(validation(anchors))
+    if any(anchor.passed is False for anchor in anchors):
+        raise typer.Exit(EXIT_NO)
+
+
 @app.command("list")
 def list_shipped(as_json: JsonOption = False) -> None:
     """List the workloads, search spaces and known machines that are shipped."""

@@ -16,7 +16,8 @@ row stationary (Eyeriss)     see `dse.model.row_stationary`
 
 The first three are SCALE-Sim's analytical equations (Samajdar et al., ISPASS 2020, eqs. 1-4) as its simulator runs them: an
 operation takes ``folds·cycles - 1``. Double-buffered weights load behind the rows that stream through (TPU v1: Jouppi et al.,
-ISCA 2017, section 2). The dot-product array is NVDLA's: C on rows, K on columns, an adder tree along the rows.
+ISCA 2017, section 2). The dot-product array is NVDLA's: C on rows, K on columns, an adder tree along the rows; an
+operation takes no less than what crosses its edges, rows + 2·cols numbers a cycle (a product of few rows waits for its weights).
 
 Folds of all groups are spread over cores. To give whole groups to cores is never better: ceil(G/cores)·F folds of one core are
 a whole number of at least G·F/cores, so at least ceil(G·F/cores). Cores beyond the folds share what streams past a stationary
@@ -155,7 +156,8 @@ def _cycles(dataflow: Dataflow, core: _Core, s: Nests, *, skip_padding: bool) ->
         return (s.true_macs if skip_padding else s.macs) * core.passes / (rows * cols * cores)
     if dataflow == "dot_product":
         folds = s.groups * ceil(s.c, rows) * s.taps * ceil(s.n, cols) * s.m
-        return (ceil(folds, cores) * core.passes).astype(np.float64)
+        edge_bytes = (rows + 2 * cols) * cores * core.native_bits / BITS_PER_BYTE
+        return np.maximum(ceil(folds, cores) * core.passes, _buffer_bytes(dataflow, rows, cols, s) / edge_bytes)
     if dataflow == "row_stationary":
         return row_stationary.cycles(rows, cols, cores, s, core.passes, core.native_bits, skip_padding=skip_padding)
     folds = s.groups * _folds(dataflow, rows, cols, s)

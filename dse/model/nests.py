@@ -30,6 +30,7 @@ class Rows:
 
     @classmethod
     def of(cls, axes: Sequence[Axis]) -> Rows:
+        """The columns of one axis of each operation."""
         taps = [-(-axis.taps // axis.upsample) for axis in axes]
         return cls(
             outputs=_row([-(-axis.multiplies // tap) for axis, tap in zip(axes, taps, strict=True)]),
@@ -70,6 +71,8 @@ class Nests:
 
     @classmethod
     def of(cls, operations: Sequence[TensorOperation]) -> Nests:
+        """The columns of operations, in their order."""
+
         def row(value: Callable[[TensorOperation], int]) -> IntColumn:
             return _row([value(op) for op in operations])
 

@@ -69,7 +69,12 @@ class Axis:
     @property
     def true_multiplies(self) -> int:
         """(output, tap) pairs that meet a real input position: padding does not count."""
-        return sum(len(self.reads(output)) for output in range(self.outputs))
+        return _true_multiplies(self)
+
+
+@lru_cache(maxsize=4096)
+def _true_multiplies(axis: Axis) -> int:
+    return sum(len(axis.reads(output)) for output in range(axis.outputs))
 
 
 @lru_cache(maxsize=4096)

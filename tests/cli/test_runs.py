@@ -15,7 +15,7 @@ from dse.inputs.shipped import shipped_names
 from dse.units import FLOATING_FORMATS
 
 WORKLOADS, SPACES = shipped_names("workloads"), shipped_names("search_spaces")
-KNOWN_CHIPS = ("eyeriss", "snowflake", "tpu_v1")
+KNOWN_CHIPS = ("eyeriss", "nvdla_full", "snowflake", "tpu_v1")
 
 
 def run_folder(tmp_path):

@@ -93,6 +93,13 @@ def test_average_power_is_at_most_the_peak(workload, seed):
     assert (metrics.energy_j / metrics.latency_s <= metrics.costs.peak_power_w[:, None] * (1 + 1e-9)).all()
 
 
+@given(names, seeds, st.sampled_from(["row_stationary", "dot_product"]))
+def test_average_power_is_at_most_the_peak_on_convolution_engines_too(workload, seed, dataflow):
+    space = SPACES["edge"].with_values("dataflow", dataflow)
+    metrics = evaluate_designs(work_of(WORKLOADS[workload]), space.designs(space.random_indices(50, seed)), space)
+    assert (metrics.energy_j / metrics.latency_s <= metrics.costs.peak_power_w[:, None] * (1 + 1e-9)).all()
+
+
 @given(seeds, st.integers(2, 5))
 def test_n_copies_cost_n_times_one(seed, copies):
     """A suite that runs each scenario n times takes n times as long, at the same throughput."""

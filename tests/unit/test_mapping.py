@@ -52,6 +52,13 @@ def test_dot_product_fragments_on_channels():
     assert cycles(Conv2d(k=32, c=32, p=7, q=7, r=3, s=3, padding=1, groups=32), 64, 16, "dot_product") == 32 * 49 * 9
 
 
+def test_a_dot_product_of_one_row_waits_for_its_weights():
+    """1680 x 1680 weights, 105 times 1680 inputs and 1680 outputs over 64 + 2·16 edges; 64 rows hide them."""
+    one, many = Gemm(m=1, n=1680, k=1680), Gemm(m=64, n=1680, k=1680)
+    assert cycles(one, 64, 16, "dot_product") == (1680 * 1680 + 105 * 1680 + 1680) / 96
+    assert cycles(many, 64, 16, "dot_product") == 27 * 105 * 64
+
+
 @pytest.mark.parametrize(("weight", "activation", "factor"), [(8, 8, 1), (8, 16, 2), (16, 16, 4), (4, 8, 1)])
 def test_wide_products_take_several_passes(weight, activation, factor):
     plain = Gemm(m=1024, n=256, k=256)

@@ -24,7 +24,7 @@ parameters:
   sram: {from: 64 KiB, to: 1 MiB, steps: 5, scale: log}
   memory: lpddr5
 """
-SHIPPED = ["datacenter", "edge", "eyeriss", "snowflake", "three_knobs", "tpu_v1"]
+SHIPPED = ["datacenter", "edge", "eyeriss", "nvdla_full", "snowflake", "three_knobs", "tpu_v1"]
 
 
 def read(text):
@@ -65,7 +65,7 @@ def test_the_large_spaces_are_large_and_hold_much_that_is_feasible():
         assert 0.1 < feasible.mean() < 0.9
 
 
-@pytest.mark.parametrize("name", ["tpu_v1", "snowflake", "eyeriss"])
+@pytest.mark.parametrize("name", ["tpu_v1", "snowflake", "eyeriss", "nvdla_full"])
 def test_a_known_chip_is_one_design(name):
     assert load_design(name).size == 1
 
@@ -83,7 +83,8 @@ def test_snowflake_is_what_the_paper_says():
     space = load_design("snowflake")
     design = space.designs(np.zeros((1, len(space.parameters)), dtype=np.int64)).design(0)
     assert design.peak_ops_per_s == pytest.approx(128e9)
-    assert space.device.weight_streams == 2.95
+    assert (space.device.row_strips, space.device.weight_streams) == (3, 1.0)
+    assert (space.device.activations, space.device.padding) == ("streamed", "skipped")
     assert any("FPGA" in line for line in space.assumptions())
 
 
@@ -230,6 +231,21 @@ def test_budget_device_and_notes_arrive():
     assert space.objectives[0].maximise
     assert "a remark" in space.assumptions()
     assert space.source == "one; two"
+
+
+@pytest.mark.parametrize("flow", ["weight_stationary", "[ideal, best]", "[output_stationary, row_stationary]"])
+def test_skipped_padding_needs_a_dataflow_that_can(flow):
+    text = GOOD + f"  dataflow: {flow}\ndevice:\n  overlap: layer\n  padding: skipped\n"
+    (problem,) = problems(text)
+    assert problem.startswith("mine.yaml:11:12: padding: skipped needs dataflow ideal or row_stationary, not ")
+
+
+@pytest.mark.parametrize("flow", ["ideal", "row_stationary", "[ideal, row_stationary]"])
+def test_skipped_padding_and_a_later_dataflow(flow):
+    space = read(GOOD + f"  dataflow: {flow}\ndevice: {{padding: skipped}}\n")
+    assert space.with_values("dataflow", "ideal").device.padding == "skipped"
+    with pytest.raises(InputError, match="padding: skipped needs dataflow ideal or row_stationary, not best"):
+        space.with_values("dataflow", "best")
 
 
 def test_the_schema_file_is_the_schema():
