@@ -16,7 +16,7 @@ import numpy.typing as npt
 from dse.errors import InputError, Problem
 from dse.hardware.parameters import suggestion
 from dse.hardware.space import Space
-from dse.model.evaluate import live_bytes
+from dse.model.evaluate import storage_of_designs
 from dse.model.plans import FAMILIES, Family
 from dse.model.reuse import ReuseCurve, reuse_curve
 from dse.units import UnitError, format_quantity, parse_quantity
@@ -298,8 +298,9 @@ def _machine(space: Space | None) -> Machine | None:
         message = f"the space '{space.name}' has {space.size:,} designs, and the capacity of one is shown"
         raise InputError(Problem(message, remedy=f"name a known chip, or fix each of: {free}"))
     designs = space.designs(np.zeros((1, len(space.parameters)), dtype=np.int64))
-    live = live_bytes(designs.sram_bytes, designs.double_buffer, space.device)
-    return Machine(name=space.name, sram_bytes=int(designs.sram_bytes[0]), live_bytes=int(live[0]))
+    storage = storage_of_designs(designs, space.device)
+    live = int(storage.usable_bytes[0] // storage.buffers[0])
+    return Machine(name=space.name, sram_bytes=int(designs.sram_bytes[0]), live_bytes=live)
 
 
 SHOWN_POWERS = 4
