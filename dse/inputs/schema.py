@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, ValidationError, WrapValidator
+from pydantic import Discriminator, Field, GetJsonSchemaHandler, Tag, ValidationError, WrapValidator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 from pydantic_core.core_schema import ValidationInfo, ValidatorFunctionWrapHandler
 
 from dse.hardware.goals import MOST_OBJECTIVES, Metric
@@ -13,11 +15,38 @@ from dse.inputs.fields import InputShape, Name, PrecisionText
 from dse.inputs.layer_schema import LAYER_NAME
 from dse.inputs.phase_schema import INFERENCE, PhaseField
 from dse.inputs.yaml import Listed, Strict, Time
+from dse.workload.workload import AUTO_BATCHES
 
 MAX_REPEATS = 10_000
 MAX_BATCH = 2**20
 
 Batch = Annotated[int, Field(ge=1, le=MAX_BATCH)]
+
+
+class FreeBatches(tuple[int, ...]):
+    """Batches that every design chooses from."""
+
+    __slots__ = ()
+
+
+def _free(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - whatever stands in the text
+    if value == "auto":
+        return FreeBatches(AUTO_BATCHES)
+    if isinstance(value, str):
+        raise ValueError(f"a list of batches such as [1, 8], or auto, is needed, got {value!r}")  # noqa: TRY004 - pydantic's word
+    return handler(value)
+
+
+class _WithAuto:
+    """The schema of a list, or of the word auto."""
+
+    @staticmethod
+    def __get_pydantic_json_schema__(schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema), {"const": "auto"}]}
+
+
+Batches = Annotated[Listed[Batch], Field(min_length=1), WrapValidator(_free), _WithAuto]
+"""Batches of a network: each a scenario, or one scenario whose batch every design chooses."""
 
 BLOCK = "_block"
 """Tag of a block among layer kinds; no kind begins with an underscore."""
@@ -101,7 +130,9 @@ class NetworkText(Strict):
     title: str = Field("", description="one line that says what it is")
     source: str = Field("", description="citation of the layer shapes")
     notes: str = Field("", description="choices made where the source is silent")
-    batches: Listed[Batch] | None = Field(None, min_length=1, description="samples that run together; one scenario each")
+    batches: Batches | None = Field(
+        None, description="samples that run together, one scenario each; or auto: each design takes its best within latency_limit"
+    )
     weight: Annotated[float, Field(gt=0)] = Field(1.0, description="weight of each of its scenarios in sums and means")
     latency_limit: Time | None = Field(None, description="longest time that one run of a batch may take")
     precision: PrecisionText | None = Field(None, description="number formats where they differ from the suite's")
@@ -121,7 +152,7 @@ class WorkloadText(Strict):
     space: str | None = Field(None, description="search space to take by default: a shipped name or a path")
     objectives: Listed[Metric] = Field((), max_length=MOST_OBJECTIVES, description="what a search judges by, by default")
     precision: PrecisionText | None = Field(None, description="number formats of all networks (int8, int8, int32)")
-    batches: Listed[Batch] = Field((1,), min_length=1, description="batches of all networks that give none")
+    batches: Batches = Field((1,), description="batches of all networks that give none")
     phase: PhaseField = Field(
         INFERENCE,
         description="inference, or {training: {optimiser: adam, checkpointing: sqrt}}; its scenarios are called name@b8+train",

@@ -9,7 +9,7 @@ from dse.errors import Collector, InputError, Place, UnsupportedLayer
 from dse.inputs.document import DataPath, Document, read_document
 from dse.inputs.fields import PrecisionText
 from dse.inputs.layer_schema import LayerText
-from dse.inputs.schema import TOLERANT, BlockText, NetworkText, UnreadableLayer, WorkloadText
+from dse.inputs.schema import TOLERANT, BlockText, FreeBatches, NetworkText, UnreadableLayer, WorkloadText
 from dse.inputs.shipped import find
 from dse.inputs.wording import near_miss
 from dse.inputs.yaml import problems_in
@@ -89,7 +89,8 @@ def _networks(text: WorkloadText, document: Document, problems: Collector) -> li
         )
         if chain.is_sound:
             place = document.place((*path, "name"))
-            largest = max(_scenarios(written, network, text), key=lambda scenario: scenario.batch)
+            runs = [run for scenario in _scenarios(written, network, text) for run in scenario.runs]
+            largest = max(runs, key=lambda run: run.batch)
             if _check_size(largest, place, problems):
                 at: DataPath = ("phase",) if written.phase is None else (*path, "phase")
                 _check_training(largest, place, document.place(at), problems)
@@ -147,17 +148,20 @@ def _scenarios(written: NetworkText, network: Network, text: WorkloadText) -> li
     precision = Precision(**dict((*_settings(text.precision), *_settings(written.precision))))
     phase = (text.phase if written.phase is None else written.phase).phase()
     suffix = "+train" if isinstance(phase, Training) else ""
+    batches = written.batches or text.batches
+    free = tuple(batches) if isinstance(batches, FreeBatches) else ()
     return [
         Scenario(
-            name=f"{network.name}@b{batch}{suffix}",
+            name=f"{network.name}@auto{suffix}" if free else f"{network.name}@b{batch}{suffix}",
             network=network,
             batch=batch,
+            auto=free,
             precision=precision,
             phase=phase,
             weight=written.weight,
             latency_limit_s=written.latency_limit,
         )
-        for batch in written.batches or text.batches
+        for batch in (batches[:1] if free else batches)
     ]
 
 

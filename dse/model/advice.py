@@ -22,7 +22,7 @@ from dse.model.levers import Change, Kind, design_changes, workload_changes
 from dse.model.limits import limits, violations
 from dse.model.work import work_of
 from dse.units import OPS_PER_MAC
-from dse.workload.workload import Workload
+from dse.workload.workload import Scenario, Workload
 
 WORTHWHILE = 0.02
 """A lever that saves no more of the time than this is not advised: the tolerance of the ridge (cost_model.md section 5)."""
@@ -171,6 +171,7 @@ def advise(workload: Workload, space: Space, *, result: Result | None = None) ->
     True
     """
     known = result if result is not None else evaluate(workload, space)
+    workload = replace(known.workload, scenarios=tuple(_fixed(scenario) for scenario in known.workload.scenarios))
     base = space.designs(np.zeros((1, len(space.parameters)), dtype=np.int64))
     changes = design_changes(known.design, base, space)
     rows = _outcomes(workload, space, _joined([base, *(change.designs for change in changes)]))
@@ -190,6 +191,11 @@ def advise(workload: Workload, space: Space, *, result: Result | None = None) ->
         scenarios=standings,
         picks=_picks(levers, [lever.per_inference_ratio for lever in levers]),
     )
+
+
+def _fixed(scenario: Scenario) -> Scenario:
+    """A scenario at the batch that the machine took, counted as it was."""
+    return replace(scenario, auto=(), weight=scenario.weight * scenario.share)
 
 
 def _renamed_budget(space: Space, before: Workload, after: Workload) -> Space:

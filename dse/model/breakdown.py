@@ -6,7 +6,7 @@ the two against each other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from dse.errors import InputError, Problem
 from dse.hardware.cost import Costs, component_costs
 from dse.hardware.design import Design, Designs, FloatColumn
 from dse.hardware.space import Device, Space
+from dse.model.batching import min_limit
 from dse.model.evaluate import OVERLAP, distinct_arrays, seconds_per_vector_op, storage_of_designs, weight_factor
 from dse.model.kernel import OVERLAP_NETWORK, OVERLAP_NONE
 from dse.model.ledger import plan_of
@@ -22,6 +23,7 @@ from dse.model.mapping import array_table
 from dse.model.stages import INPUTS, OUTPUTS, VECTOR, WEIGHTS, Storage, Streaming
 from dse.model.tasks import Task
 from dse.units import BITS_PER_BYTE, OPS_PER_MAC
+from dse.workload.memory import scenario_memory
 from dse.workload.workload import Scenario, Workload
 
 RIDGE_TOLERANCE = 0.02
@@ -30,7 +32,7 @@ RIDGE_TOLERANCE = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One design on one workload.
+    """One design on one workload; a scenario whose batch is free stands in `workload` at the batch that the design takes.
 
     `layers`: one row a layer and scenario, in order of execution; `scenarios`: one row a scenario. Columns carry their unit.
     Totals are sums over scenarios by weight; throughput is the weighted geometric mean of batch / latency.
@@ -68,33 +70,58 @@ def evaluate(workload: Workload, space: Space) -> Result:
 
 
 def breakdown(workload: Workload, space: Space, designs: Designs) -> Result:
-    """Evaluate the only row of `designs` layer by layer."""
+    """Evaluate the only row of `designs` layer by layer; where a scenario leaves the batch to it, at the batch it chooses."""
     costs = component_costs(designs, space)
     machine = _Machine.of(designs, space.device, costs)
     layers: list[dict[str, object]] = []
     scenarios: list[dict[str, object]] = []
+    taken: list[Scenario] = []
     for scenario in workload.scenarios:
-        rows = _layers(scenario, machine)
+        runs = [(run, rows, _scenario(run, rows, machine)) for run in scenario.runs for rows in [_layers(run, machine)]]
+        limit = min_limit(scenario.latency_limit_s, space.budget.scenario_limit(scenario.name))
+        run, rows, summary = _chosen(runs, limit, float(costs.dram_capacity_bytes[0]))
+        taken.append(run)
         layers += rows
-        scenarios.append(_scenario(scenario, rows, machine))
+        scenarios.append(summary)
     table, summary = pd.DataFrame(layers), pd.DataFrame(scenarios)
     weight = summary["weight"].to_numpy(dtype=np.float64)
+    counted = weight * np.array([run.share for run in taken])
     throughput = summary["throughput_per_s"].to_numpy(dtype=np.float64)
     return Result(
-        workload=workload,
+        workload=replace(workload, scenarios=tuple(taken)),
         space=space,
         design=designs.design(0),
         layers=table,
         scenarios=summary,
-        latency_s=float(weight @ summary["latency_s"].to_numpy()),
+        latency_s=float(counted @ summary["latency_s"].to_numpy()),
         throughput_per_s=float(np.power(throughput, weight / weight.sum()).prod()),
-        energy_j=float(weight @ summary["energy_j"].to_numpy()),
-        dram_bytes=float(weight @ summary["dram_bytes"].to_numpy()),
+        energy_j=float(counted @ summary["energy_j"].to_numpy()),
+        dram_bytes=float(counted @ summary["dram_bytes"].to_numpy()),
         price_usd=float(costs.price_usd[0]),
         area_mm2=float(costs.area_mm2[0]),
         power_w=float(costs.peak_power_w[0]),
         costs=costs,
     )
+
+
+_Run = tuple[Scenario, list[dict[str, object]], dict[str, object]]
+"""A scenario at one batch, its layers and its summary."""
+
+
+def _chosen(runs: list[_Run], limit_s: float | None, dram_capacity_bytes: float) -> _Run:
+    """The run that serves most inferences a second within the limits, else the fastest (see `dse.model.batching`)."""
+    if len(runs) == 1:
+        return runs[0]
+
+    def latency(run: _Run) -> float:
+        return float(run[2]["latency_s"])  # pyright: ignore[reportArgumentType]
+
+    fitting = [
+        run
+        for run in runs
+        if scenario_memory(run[0]).total_bytes <= dram_capacity_bytes and (limit_s is None or latency(run) <= limit_s)
+    ]
+    return max(fitting, key=lambda run: run[0].batch / latency(run)) if fitting else min(runs, key=latency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

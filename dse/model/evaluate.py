@@ -14,6 +14,7 @@ from dse.hardware.cost import Costs, component_costs
 from dse.hardware.design import FORMATS, BoolColumn, Designs, FloatColumn, IntColumn
 from dse.hardware.space import Device, Space
 from dse.model import kernel
+from dse.model.batching import chosen_runs
 from dse.model.ledger import Ledger, ledger
 from dse.model.mapping import Arrays, ArrayTable, array_table
 from dse.model.stages import Storage, Streaming
@@ -21,7 +22,7 @@ from dse.model.work import NO_OPERATION, Work
 from dse.units import FLOATING_FORMATS
 
 CHUNK_CELLS = 20_000_000
-"""Most cells (designs x scenarios, or arrays x operations) that one pass over the tables may hold: bounds memory."""
+"""Most cells (designs x runs, or arrays x operations) that one pass over the tables may hold: bounds memory."""
 
 STORAGES_AT_ONCE = 1024
 """Distinct buffers whose ledger is held at once."""
@@ -34,39 +35,61 @@ class Metrics:
     """What designs achieve on a workload. Matrices have shape (designs, scenarios), totals (designs,).
 
     A design that cannot run some operation has infinite latency: its buffer is below the first step of the reuse curve, or its
-    array cannot multiply the format.
+    array cannot multiply the format. `chosen`, shape (designs, scenarios), is the run (see `Work`) that a design takes of each
+    scenario, or None where every scenario is one run. Scenarios with a free batch count per inference in totals.
     """
 
     work: Work
     latency_s: FloatColumn
     energy_j: FloatColumn
     dram_bytes: FloatColumn
+    chosen: IntColumn | None
     floating_array: BoolColumn
     costs: Costs
 
     def __len__(self) -> int:
         return len(self.latency_s)
 
+    def of_runs(self, values: FloatColumn) -> FloatColumn:
+        """Values of runs, shape (runs,), for the runs that designs take, shape (designs, scenarios) or (1, scenarios)."""
+        return values[None, :] if self.chosen is None else values[self.chosen]
+
+    @property
+    def batch(self) -> FloatColumn:
+        """Samples that run together, shape (designs, scenarios) or (1, scenarios)."""
+        return self.of_runs(self.work.batch)
+
+    @property
+    def dram_bytes_needed(self) -> FloatColumn:
+        """Off-chip memory that each scenario needs, shape (designs, scenarios) or (1, scenarios)."""
+        return self.of_runs(self.work.dram_bytes_needed)
+
+    def total(self, values: FloatColumn) -> FloatColumn:
+        """Weighted sum over scenarios of values of runs: each scenario once, or one inference where the batch is free."""
+        if all(not run.auto for run in self.work.runs):
+            return _weighted(values, self.work.weight)
+        return _weighted(values * self.of_runs(np.array([run.share for run in self.work.runs])), self.work.weight)
+
     @property
     def total_latency_s(self) -> FloatColumn:
         """Weighted sum of the scenarios' latencies: the time to run each of them once."""
-        return _weighted(self.latency_s, self.work.weight)
+        return self.total(self.latency_s)
 
     @property
     def total_energy_j(self) -> FloatColumn:
         """Weighted sum of the scenarios' energies."""
-        return _weighted(self.energy_j, self.work.weight)
+        return self.total(self.energy_j)
 
     @property
     def total_dram_bytes(self) -> FloatColumn:
         """Weighted sum of the scenarios' off-chip bytes."""
-        return _weighted(self.dram_bytes, self.work.weight)
+        return self.total(self.dram_bytes)
 
     @property
     def throughput_per_s(self) -> FloatColumn:
         """Weighted geometric mean over scenarios of inferences per second (batch / latency)."""
         share = self.work.weight / self.work.weight.sum()
-        return np.exp(_weighted(np.log(self.work.batch) - np.log(self.latency_s), share))
+        return np.exp(_weighted(np.log(self.batch) - np.log(self.latency_s), share))
 
     def metric(self, name: str) -> FloatColumn:
         """One figure of merit per design by its objective's name, in SI."""
@@ -100,9 +123,9 @@ def _weighted(values: FloatColumn, weight: FloatColumn) -> FloatColumn:
 def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
     """Metrics of every design; the work of a call grows with distinct arrays and capacities, then with designs x rows."""
     costs = component_costs(designs, space)
-    size = (len(designs), len(work.scenarios))
+    size = (len(designs), len(work.runs))
     latency, dram, buffer, macs = (np.empty(size) for _ in range(4))
-    rows_per_pass = max(1, CHUNK_CELLS // max(len(work.scenarios), 1))
+    rows_per_pass = max(1, CHUNK_CELLS // max(len(work.runs), 1))
     for begin in range(0, len(designs), rows_per_pass):
         rows = slice(begin, begin + rows_per_pass)
         _pass(work, designs.take(rows), space.device, latency[rows], dram[rows], buffer[rows], macs[rows])
@@ -114,7 +137,20 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
         + latency * costs.static_power_w[:, None]
     )
     floating = np.array([name in FLOATING_FORMATS for name in FORMATS])[designs.precision]
-    return Metrics(work=work, latency_s=latency, energy_j=energy, dram_bytes=dram, floating_array=floating, costs=costs)
+    chosen = chosen_runs(work, latency, costs.dram_capacity_bytes, space.budget)
+
+    def taken(values: FloatColumn) -> FloatColumn:
+        return values if chosen is None else np.take_along_axis(values, chosen, axis=1)
+
+    return Metrics(
+        work=work,
+        latency_s=taken(latency),
+        energy_j=taken(energy),
+        dram_bytes=taken(dram),
+        chosen=chosen,
+        floating_array=floating,
+        costs=costs,
+    )
 
 
 def _pass(
@@ -126,7 +162,7 @@ def _pass(
     buffer_bytes: FloatColumn,
     native_macs: FloatColumn,
 ) -> None:
-    """Fill the outputs, views of shape (designs, scenarios), for one chunk of designs."""
+    """Fill the outputs, views of shape (designs, runs), for one chunk of designs."""
     arrays, array_of = distinct_arrays(designs)
     storages, storage_of = distinct_storages(designs, device)
     per_pass = max(1, CHUNK_CELLS // max(len(work.operations), 1))
@@ -160,8 +196,8 @@ def _look_up(
     part: slice | IntColumn,
 ) -> None:
     latency_s, dram_bytes, buffer_bytes, native_macs = outputs
-    latency = kernel.empty_table(len(designs), len(work.scenarios))
-    dram = kernel.empty_table(len(designs), len(work.scenarios))
+    latency = kernel.empty_table(len(designs), len(work.runs))
+    dram = kernel.empty_table(len(designs), len(work.runs))
     kernel.walk(
         array_of,
         storage_of,
@@ -241,10 +277,10 @@ def weight_factor(table: ArrayTable, device: Device) -> FloatColumn:
 
 
 def first_load_bytes(table: ArrayTable, work: Work, device: Device) -> FloatColumn:
-    """The first stationary tile of each scenario, which nothing hides, shape (arrays, scenarios)."""
-    exposed = np.zeros((len(table.cycles), len(work.scenarios)))
+    """The first stationary tile of each run, which nothing hides, shape (arrays, runs)."""
+    exposed = np.zeros((len(table.cycles), len(work.runs)))
     if device.first_load_exposed:
-        for scenario, operation in enumerate(work.first_operation.tolist()):
+        for run, operation in enumerate(work.first_operation.tolist()):
             if operation != NO_OPERATION:
-                exposed[:, scenario] = table.first_tile_bytes[:, operation]
+                exposed[:, run] = table.first_tile_bytes[:, operation]
     return exposed

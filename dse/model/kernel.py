@@ -35,19 +35,19 @@ def walk(
     latency_s: FloatColumn,
     dram_bytes: FloatColumn,
 ) -> None:
-    """Fill `latency_s` and `dram_bytes`, shape (designs, scenarios).
+    """Fill `latency_s` and `dram_bytes`, shape (designs, runs).
 
-    `array` (designs,) indexes the tables `cycles`, `weight_factor` (arrays, operations) and `first_load_bytes` (arrays,
-    scenarios); `storage` (designs,) indexes `start` and `first_load`. Rows are those of `Ledger`.
+    `array` (designs,) indexes the tables `cycles`, `weight_factor` (arrays, operations) and `first_load_bytes` (arrays, runs);
+    `storage` (designs,) indexes `start` and `first_load`. Rows are those of `Ledger`.
     Time of a row: max(compute, memory) where loads overlap compute (double buffer), else the sum (cost_model.md section 5).
     """
-    scenarios = start.shape[1] - 1
+    runs = start.shape[1] - 1
     for d in numba.prange(len(array)):
         a, s = array[d], storage[d]
         overlapped = double_buffer[d] and overlap != OVERLAP_NONE
-        for scenario in range(scenarios):
+        for run in range(runs):
             total, compute_total, memory_total, waits, moved = 0.0, 0.0, 0.0, 0.0, 0.0
-            for row in range(start[s, scenario], start[s, scenario + 1]):
+            for row in range(start[s, run], start[s, run + 1]):
                 op = operation[row]
                 compute = 0.0
                 traffic = other_bytes[row]
@@ -64,12 +64,12 @@ def walk(
                 moved += count[row] * traffic
             if overlapped and overlap == OVERLAP_NETWORK:
                 total = max(compute_total, memory_total)
-            if overlapped and first_load[s, scenario]:
-                total += first_load_bytes[a, scenario] * seconds_per_byte[d]
-            latency_s[d, scenario] = total + waits * dependency_latency_s
-            dram_bytes[d, scenario] = moved
+            if overlapped and first_load[s, run]:
+                total += first_load_bytes[a, run] * seconds_per_byte[d]
+            latency_s[d, run] = total + waits * dependency_latency_s
+            dram_bytes[d, run] = moved
 
 
-def empty_table(designs: int, scenarios: int) -> FloatColumn:
+def empty_table(designs: int, runs: int) -> FloatColumn:
     """An output of `walk`."""
-    return np.empty((designs, scenarios))
+    return np.empty((designs, runs))

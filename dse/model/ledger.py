@@ -29,10 +29,10 @@ LONGEST_GAP = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """Rows of scenario s with storage b are ``start[b, s]:start[b, s + 1]``, `start` of shape (storages, scenarios + 1).
+    """Rows of run r (see `Work`) with storage b are ``start[b, r]:start[b, r + 1]``, `start` of shape (storages, runs + 1).
 
     Shapes (rows,): `operation` (index into `Work.operations` or `NO_OPERATION`), `count`, `vector_ops`, `steps`, `weight_bytes`,
-    `other_bytes`. `first_load`, shape (storages, scenarios): whether the first weights come from DRAM. `gap_fraction`, shaped
+    `other_bytes`. `first_load`, shape (storages, runs): whether the first weights come from DRAM. `gap_fraction`, shaped
     alike: how far the bytes may be above the least that residency allows.
     """
 
@@ -57,9 +57,9 @@ class _Rows:
 
 
 def ledger(work: Work, storage: Storage, streaming: Streaming) -> Ledger:
-    """The rows of all scenarios with every storage."""
+    """The rows of all runs with every storage."""
     keys = list(zip(storage.usable_bytes.tolist(), storage.buffers.tolist(), strict=True))
-    books = [_book(scenario, streaming, keys, storage) for scenario in work.scenarios]
+    books = [_book(scenario, streaming, keys, storage) for scenario in work.runs]
     globally = [np.append(numbers, NO_OPERATION) for numbers in work.numbers]
     pages = [[book[key] for book in books] for key in keys]
     lengths = np.array([[len(rows.table) for rows in page] for page in pages])

@@ -81,8 +81,8 @@ def workload_changes(workload: Workload, design: Design, base: Designs) -> list[
 
 
 def _doubled(scenario: Scenario) -> Scenario:
-    stem = scenario.name.removesuffix(f"@b{scenario.batch}")
-    return replace(scenario, name=f"{stem}@b{2 * scenario.batch}", batch=2 * scenario.batch)
+    name = scenario.name.replace(f"@b{scenario.batch}", f"@b{2 * scenario.batch}")
+    return replace(scenario, name=name, batch=2 * scenario.batch)
 
 
 def _narrowed(scenario: Scenario) -> Scenario:

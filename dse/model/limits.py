@@ -9,6 +9,7 @@ import numpy as np
 from dse.errors import Violation
 from dse.hardware.design import BoolColumn, FloatColumn
 from dse.hardware.space import Space
+from dse.model.batching import latency_limit
 from dse.model.evaluate import Metrics
 from dse.workload.memory import scenario_memory
 
@@ -49,17 +50,18 @@ def limits(metrics: Metrics, space: Space) -> tuple[Limit, ...]:
         if bound is not None:
             found.append(Limit(quantity=quantity, scenario=None, limit=bound, values=metrics.metric(quantity)))
     for index, scenario in enumerate(work.scenarios):
-        bounds = [bound for bound in (scenario.latency_limit_s, budget.scenario_limit(scenario.name)) if bound is not None]
-        if bounds:
-            found.append(Limit(quantity="latency", scenario=scenario.name, limit=min(bounds), values=metrics.latency_s[:, index]))
+        bound = latency_limit(work, index, budget)
+        if bound is not None:
+            found.append(Limit(quantity="latency", scenario=scenario.name, limit=bound, values=metrics.latency_s[:, index]))
     capacity = metrics.costs.dram_capacity_bytes
-    fullest = int(work.dram_bytes_needed.argmax())
+    needed = metrics.dram_bytes_needed
+    fullest = int(needed.max(axis=0).argmax())
     found.append(
         Limit(
             quantity="dram_needed_over_installed",
             scenario=work.scenarios[fullest].name,
             limit=1.0,
-            values=float(work.dram_bytes_needed[fullest]) / capacity,
+            values=needed.max(axis=1) / capacity,
             parts=scenario_memory(work.scenarios[fullest]).kinds,
         )
     )

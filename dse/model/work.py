@@ -1,4 +1,7 @@
-"""The work of a workload: its scenarios, the distinct tensor operations of all of them, and what no machine changes."""
+"""The work of a workload: its runs, the distinct tensor operations of all of them, and what no machine changes.
+
+A *run* is a scenario at one batch. Most scenarios are one run; one whose batch each design chooses is a run for each choice.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,16 @@ NO_OPERATION = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """All scenarios of a workload. Each distinct tensor operation stands once in `operations`, the columns of array tables.
+    """All runs of a workload. Each distinct tensor operation stands once in `operations`, the columns of array tables.
 
-    `numbers`: for each scenario its own operations (see `local_operations`) as indices into `operations`; `operation_counts`:
-    how often each runs in each scenario, shape (operations, scenarios). Shapes (scenarios,): `vector_ops`, `batch`, `weight`,
-    `dram_bytes_needed`, `first_operation`.
+    `numbers`: for each run its own operations (see `local_operations`) as indices into `operations`; `operation_counts`: how
+    often each happens in each run, shape (operations, runs). Shapes (runs,): `owner` (index of the scenario), `vector_ops`,
+    `batch`, `dram_bytes_needed`, `first_operation`, `macs`. Shape (scenarios,): `weight`.
     """
 
     scenarios: tuple[Scenario, ...]
+    runs: tuple[Scenario, ...]
+    owner: IntColumn
     operations: tuple[TensorOperation, ...]
     numbers: tuple[IntColumn, ...]
     operation_counts: FloatColumn
@@ -38,7 +43,7 @@ class Work:
 
     @property
     def macs(self) -> FloatColumn:
-        """Multiply-accumulates of each scenario, shape (scenarios,)."""
+        """Multiply-accumulates of each run, shape (runs,)."""
         return np.array([operation.macs for operation in self.operations], dtype=np.float64) @ self.operation_counts
 
 
@@ -57,22 +62,23 @@ def work_of(workload: Workload) -> Work:
     """Gather the work of a workload; the same workload is gathered once."""
     operations: dict[TensorOperation, int] = {}
     numbers: list[IntColumn] = []
-    for scenario in workload.scenarios:
+    runs = [(index, run) for index, scenario in enumerate(workload.scenarios) for run in scenario.runs]
+    for _, scenario in runs:
         found = [operations.setdefault(operation, len(operations)) for operation in local_operations(scenario)]
         numbers.append(np.array(found, dtype=np.int64))
-    counts = np.zeros((len(operations), len(workload.scenarios)))
-    for index, scenario in enumerate(workload.scenarios):
+    counts = np.zeros((len(operations), len(runs)))
+    for index, (_, scenario) in enumerate(runs):
         counts[numbers[index], index] = list(local_operations(scenario).values())
     return Work(
         scenarios=workload.scenarios,
+        runs=tuple(run for _, run in runs),
+        owner=np.array([owner for owner, _ in runs], dtype=np.int64),
         operations=tuple(operations),
         numbers=tuple(numbers),
         operation_counts=counts,
-        vector_ops=np.array([sum(task.vector_ops for task in scenario_tasks(scenario)) for scenario in workload.scenarios]),
-        batch=np.array([scenario.batch for scenario in workload.scenarios], dtype=np.float64),
+        vector_ops=np.array([sum(task.vector_ops for task in scenario_tasks(run)) for _, run in runs]),
+        batch=np.array([run.batch for _, run in runs], dtype=np.float64),
         weight=np.array([scenario.weight for scenario in workload.scenarios], dtype=np.float64),
-        dram_bytes_needed=np.array(
-            [dram_bytes_needed(scenario, scenario.lower()) for scenario in workload.scenarios], dtype=np.float64
-        ),
+        dram_bytes_needed=np.array([dram_bytes_needed(run, run.lower()) for _, run in runs], dtype=np.float64),
         first_operation=np.array([own[0] if len(own) else NO_OPERATION for own in numbers], dtype=np.int64),
     )

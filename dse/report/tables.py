@@ -204,6 +204,11 @@ class _Latencies:
         return table
 
 
+def scenario_text(name: str, batch: int) -> str:
+    """A scenario's name, and the batch that the design took where it was free: ``resnet50@auto b32``."""
+    return f"{name} b{batch}" if "@auto" in name else name
+
+
 def scenario_table(result: Result, title: str) -> RenderableType:
     """Latency, throughput, utilisation and what binds, for each scenario of one design."""
     table = plain_table(title)
@@ -213,7 +218,7 @@ def scenario_table(result: Result, title: str) -> RenderableType:
     table.add_column("binds", no_wrap=True)
     for _, row in result.scenarios.iterrows():
         table.add_row(
-            str(row["scenario"]),
+            scenario_text(str(row["scenario"]), int(row["batch"])),
             format_quantity(float(row["latency_s"]), "time"),
             format_quantity(float(row["throughput_per_s"]), "throughput"),
             f"{100 * float(row['utilisation_fraction']):.1f}%",

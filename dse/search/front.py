@@ -162,13 +162,15 @@ def metric_columns(metrics: Metrics, designs: Designs, *, per_scenario: bool) ->
     columns: dict[str, FloatColumn] = {column: metrics.metric(name) for name, column in METRIC_COLUMNS.items()}
     if per_scenario:
         peak = OPS_PER_MAC * designs.macs_per_cycle * designs.frequency_hz
-        macs = metrics.work.macs
+        macs, batch = metrics.of_runs(metrics.work.macs), np.broadcast_to(metrics.batch, metrics.latency_s.shape)
         for index, scenario in enumerate(metrics.work.scenarios):
             latency = metrics.latency_s[:, index]
             columns[f"latency_s[{scenario.name}]"] = latency
-            columns[f"throughput_per_s[{scenario.name}]"] = scenario.batch / latency
-            columns[f"utilisation_fraction[{scenario.name}]"] = OPS_PER_MAC * macs[index] / (latency * peak)
+            columns[f"throughput_per_s[{scenario.name}]"] = batch[:, index] / latency
+            columns[f"utilisation_fraction[{scenario.name}]"] = OPS_PER_MAC * macs[:, index] / (latency * peak)
             columns[f"energy_j[{scenario.name}]"] = metrics.energy_j[:, index]
+            if scenario.auto:
+                columns[f"batch[{scenario.name}]"] = batch[:, index]
     return columns
 
 

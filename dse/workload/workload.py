@@ -9,7 +9,10 @@ from dse.workload.phases import Phase, Training
 from dse.workload.precision import Precision
 from dse.workload.training import lower_training
 
-__all__ = ["Network", "Phase", "Precision", "Scenario", "Training", "Workload"]
+__all__ = ["AUTO_BATCHES", "Network", "Phase", "Precision", "Scenario", "Training", "Workload"]
+
+AUTO_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""What a design chooses from where the batch is left to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,10 @@ class Scenario:
 
     `weight` counts it in sums and means over scenarios; `latency_limit_s` is the longest that one run of the batch may take.
     Without a phase it is inference.
+
+    With `auto`, batches to choose from, every design takes the one that serves the most inferences a second of those that keep
+    the latency limit; `batch` is the first of them until a design has chosen (see `chosen`). Such a scenario counts per inference
+    in sums over scenarios, for the runs of different designs are not alike. It is called "resnet50@auto".
     """
 
     name: str
@@ -27,6 +34,21 @@ class Scenario:
     phase: Phase | None = None
     weight: float = 1.0
     latency_limit_s: float | None = None
+    auto: tuple[int, ...] = ()
+
+    @property
+    def runs(self) -> tuple[Scenario, ...]:
+        """What a design may run for it: itself, or itself at each batch that it may choose."""
+        return tuple(self.chosen(batch) for batch in self.auto) if self.auto else (self,)
+
+    def chosen(self, batch: int) -> Scenario:
+        """Itself at a batch that a design has chosen."""
+        return replace(self, batch=batch, auto=(batch,))
+
+    @property
+    def share(self) -> float:
+        """What it counts in sums over scenarios, beside its weight: a run, or an inference where the batch is free."""
+        return 1.0 / self.batch if self.auto else 1.0
 
     def lower(self) -> Lowered:
         """Its steps and tensors in order of execution. Equal calls share one result."""
