@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from dse.errors import InputError, Problem
 from dse.report.figures import BLACK, GREY, RED, SERIES, STYLE
-from dse.report.reuse_view import doubling_steps
+from dse.report.reuse_view import doubling_steps, kept_steps
 from dse.units import format_quantity
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def reuse_figure(view: ReuseView) -> Figure:
         if not single:
             _line(axes, reuse, 1, high, color=BLACK, linewidth=2.4, zorder=5)
             handles.insert(0, Line2D([], [], color=BLACK, linewidth=2.4, label="all layers"))
+            handles.insert(1, _together(axes, reuse, high))
         floor = reuse.compulsory_bytes if not single else reuse.operations[0].count * reuse.operations[0].curve.compulsory_bytes
         axes.axhline(floor, color=BLACK, linewidth=1.0, linestyle=":", zorder=4)
         dotted = f"compulsory, {format_quantity(floor, 'traffic')}"
@@ -103,6 +104,8 @@ def _capacity_range(view: ReuseView) -> tuple[float, float]:
     high = max(int(each.capacity_bytes[-1]) for each in view.first.operations)
     if view.machine is not None:
         low, high = min(low, view.machine.live_bytes), max(high, view.machine.live_bytes)
+    if len(view.first.operations) > 1:
+        high = max(high, kept_steps(view.first)[-1])
     return low / 1.5, high * 3.0
 
 
@@ -141,6 +144,14 @@ def _line(axes: Axes, curve: OperationReuse | ScenarioReuse, count: int, high: f
     traffic = count * curve.at(capacity)
     ends = np.append(capacity, high), np.append(traffic, traffic[-1])
     axes.plot(*ends, drawstyle="steps-post", solid_joinstyle="miter", **style)
+
+
+def _together(axes: Axes, reuse: ScenarioReuse, high: float) -> Line2D:
+    """The whole scenario with tensors that stay on chip between layers."""
+    capacity = np.unique(np.geomspace(max(reuse.needs_bytes, high / 2**26), high, 120).astype(np.int64))
+    style: dict[str, Any] = {"color": BLACK, "linewidth": 1.8, "linestyle": (0, (4, 1.5))}
+    axes.plot(capacity, reuse.together_at(capacity), drawstyle="steps-post", zorder=5, **style)
+    return Line2D([], [], label="kept between layers", **style)
 
 
 def _too_small(axes: Axes, reuse: ScenarioReuse, low: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dse.model.reuse import ReuseCurve
 from dse.model.witness import OPERANDS
-from dse.report.reuse_view import OperationReuse, ReuseView, ScenarioReuse
+from dse.report.reuse_view import OperationReuse, ReuseView, ScenarioReuse, kept_steps
 
 
 def reuse_json(view: ReuseView) -> dict[str, Any]:
@@ -34,7 +34,18 @@ def _scenario_json(reuse: ScenarioReuse, view: ReuseView) -> dict[str, Any]:
         "scenario": reuse.scenario.name,
         "vector_bytes": reuse.vector_bytes,
         "total": _curve_json(reuse, view) | {"compulsory_bytes": reuse.compulsory_bytes},
+        "kept_between": None if view.layer is not None else _kept_json(reuse, view),
         "operations": [_operation_json(each, view) for each in reuse.operations],
+    }
+
+
+def _kept_json(reuse: ScenarioReuse, view: ReuseView) -> dict[str, Any]:
+    """Least traffic with tensors that stay on chip between operations, by doubling capacities and at the chosen ones."""
+    capacities = np.array(sorted({*kept_steps(reuse), *view.chosen_bytes}))
+    moved = reuse.together_at(capacities)
+    return {
+        "capacity_bytes": [int(value) for value in capacities],
+        "traffic_bytes": [int(value) if np.isfinite(value) else None for value in moved],
     }
 
 

@@ -10,12 +10,15 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from dse.report.reuse_view import OperationReuse, ReuseView, ScenarioReuse, doubling_steps, telling_steps
+from dse.report.reuse_view import OperationReuse, ReuseView, ScenarioReuse, doubling_steps, kept_steps, telling_steps
 from dse.report.tables import plain_table
 from dse.units import format_quantity
 
 _HEADERS = ("scenario", "needs", "at best", "from")
 """Columns beside the capacities."""
+
+BOUNDLESS = 2**40
+"""A buffer that holds everything."""
 
 MOST_STEPS = 24
 """Steps of one layer that are shown; the rest tell little more."""
@@ -35,6 +38,7 @@ def reuse_report(view: ReuseView) -> RenderableType:
     if view.first.vector_bytes:
         lines.append(_Line.constant("vector operations", view.first.vector_bytes))
     lines.append(_Line.of_scenario(view.first, "all layers"))
+    lines.append(_Line.together(view.first))
     parts += [_Traffic(f"{view.first.scenario.name}: layers, equal ones together", lines, view), Text(), _total(view.first)]
     others = len(view.scenarios) - 1
     more = f"--scenario NAME shows the layers of one of the other {others}, " if others else ""
@@ -49,6 +53,8 @@ def _heading(view: ReuseView) -> RenderableType:
         Text(f"{where}: least off-chip traffic against on-chip capacity", style="bold"),
         Text(f"Each operation alone reads and writes DRAM, by {mappings}.", style="dim"),
     ]
+    if view.layer is None:
+        lines.append(Text("kept between: all layers, with tensors that stay on chip from layer to layer.", style="dim"))
     if view.machine is not None:
         lines.append(Text(f"* {view.machine.text}"))
     if view.layer is None:
@@ -88,6 +94,18 @@ class _Line:
             compulsory_bytes=reuse.compulsory_bytes,
             once=_size(reuse.near_bytes(1.0)),
             bold=name is not None,
+        )
+
+    @classmethod
+    def together(cls, reuse: ScenarioReuse) -> _Line:
+        least = float(reuse.together_at(np.array([BOUNDLESS]))[0])
+        return cls(
+            name="kept between",
+            needs=_size(reuse.needs_bytes),
+            at=reuse.together_at,
+            compulsory_bytes=int(least),
+            once="–",
+            bold=True,
         )
 
     @classmethod
@@ -140,11 +158,12 @@ class _Traffic:
 
 def _total(reuse: ScenarioReuse) -> RenderableType:
     table = plain_table()
-    for name in ("on chip", "traffic", "x compulsory"):
+    for name in ("on chip", "traffic", "x compulsory", "kept between"):
         table.add_column(name, justify="right", no_wrap=True)
-    capacities = doubling_steps(reuse)
-    for capacity, moved in zip(capacities, reuse.at(np.array(capacities)), strict=True):
-        table.add_row(_size(capacity), _moved(float(moved)), _times(float(moved) / reuse.compulsory_bytes))
+    capacities = np.array(kept_steps(reuse))
+    for capacity, moved, kept in zip(capacities, reuse.at(capacities), reuse.together_at(capacities), strict=True):
+        times = _times(float(moved) / reuse.compulsory_bytes)
+        table.add_row(_size(int(capacity)), _moved(float(moved)), times, _moved(float(kept)))
     near = f"Within 2x of compulsory from {_size(reuse.near_bytes(2.0))}, within 1.1x from {_size(reuse.near_bytes(1.1))}"
     title = Text(f"{reuse.scenario.name}: all layers, from doubling to doubling", style="bold")
     return Group(title, table, Text(f"{near}; {len(reuse.capacity_bytes):,} steps in all.", style="dim"))

@@ -1,7 +1,8 @@
 """Traffic against on-chip capacity, for each operation and for whole scenarios: the data, without any drawing.
 
-Every operation stands alone here: it reads its operands from DRAM and writes its result there, by the mapping that moves least
-(`dse.model.reuse`). What a machine saves by keeping tensors on chip between operations is not in these curves.
+In its own curve every operation stands alone: it reads its operands from DRAM and writes its result there, by the mapping that
+moves least (`dse.model.reuse`). A scenario has the sum of these curves, and what is left of it where tensors stay on chip between
+operations (`dse.model.residency`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from dse.errors import InputError, Problem
 from dse.hardware.parameters import suggestion
 from dse.hardware.space import Space
 from dse.model.evaluate import storage_of_designs
+from dse.model.ledger import plan_of
 from dse.model.plans import FAMILIES, Family
 from dse.model.reuse import ReuseCurve, reuse_curve
+from dse.model.stages import Storage, Streaming
 from dse.units import UnitError, format_quantity, parse_quantity
 from dse.workload.operations import TensorOperation, VectorOperation
 from dse.workload.workload import Scenario, Workload
@@ -90,6 +93,7 @@ class ScenarioReuse:
     scenario: Scenario
     operations: tuple[OperationReuse, ...]
     vector_bytes: int
+    family: Family | None = None
 
     @cached_property
     def capacity_bytes(self) -> Columns:
@@ -127,6 +131,12 @@ class ScenarioReuse:
         for each in self.operations:
             total += each.count * each.curve.at(capacity_bytes)
         return total
+
+    def together_at(self, capacity_bytes: Columns) -> npt.NDArray[np.float64]:
+        """Least traffic of one run where tensors stay on chip between operations; inf where some operation does not run."""
+        usable = np.asarray(capacity_bytes, dtype=np.int64)
+        storage = Storage(usable_bytes=usable, buffers=np.ones(len(usable), dtype=np.int64))
+        return plan_of(self.scenario, storage, Streaming(family=self.family))[1].total_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +263,18 @@ def doubling_steps(curve: OperationReuse | ScenarioReuse) -> tuple[int, ...]:
     return tuple(sorted({first, *(power for power in powers if 1.1 * first < power < last / 1.1), last}))
 
 
+def kept_steps(reuse: ScenarioReuse) -> tuple[int, ...]:
+    """`doubling_steps` of the sum of all layers, and on by doubling until nothing more is gained by keeping tensors on chip."""
+    steps = list(doubling_steps(reuse))
+    further = 1 << steps[-1].bit_length()
+    beyond = np.array([further << exponent for exponent in range(MOST_DOUBLINGS)])
+    kept = reuse.together_at(beyond)
+    return tuple(steps + [int(at) for at, moved in zip(beyond, [np.inf, *kept[:-1]], strict=True) if moved > kept[-1]])
+
+
+MOST_DOUBLINGS = 14
+"""Doublings beyond the capacity from which each layer alone passes everything once."""
+
 MOST_NAMED = 10
 """Layers that a message names."""
 
@@ -275,7 +297,8 @@ def _scenario(scenario: Scenario, family: Family | None, layer: str | None = Non
         OperationReuse(layers=tuple(layers), kind=kinds[operation], curve=reuse_curve(operation, family=family))
         for operation, layers in names.items()
     )
-    return ScenarioReuse(scenario=scenario, operations=operations, vector_bytes=vector_bytes if layer is None else 0)
+    moved = vector_bytes if layer is None else 0
+    return ScenarioReuse(scenario=scenario, operations=operations, vector_bytes=moved, family=family)
 
 
 def _no_curve(scenario: Scenario, layer: str) -> InputError:
