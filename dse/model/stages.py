@@ -15,7 +15,7 @@ import numpy as np
 from dse.hardware.design import FloatColumn, IntColumn
 from dse.hardware.space import Device
 from dse.model.reuse import WHOLE, Family, Home, Shares, reuse_curve
-from dse.model.strips import strip_traffic
+from dse.model.strips import fewest_strips
 from dse.model.tasks import Task
 from dse.model.witness import Operand
 from dse.units import BITS_PER_BYTE
@@ -194,10 +194,7 @@ def _operation_traffic(
     if stage.result is not None and stage.result in stay:
         home.add("output")
     if streaming.row_strips is not None:
-        strips = strip_traffic(operation, streaming.row_strips)
-        fits = left.usable_bytes >= left.buffers * strips.held_bytes
-        column = np.array([[strips.input_bytes], [strips.weight_bytes], [strips.output_bytes]], dtype=np.float64)
-        return np.where(fits, column, np.inf)
+        return _in_strips(operation, streaming.row_strips, left)
     moved = _streamed(operation, home, (1.0 - kept_input % 1.0, 1.0 - kept_factor % 1.0), left, streaming)
     if operation.carried_bits and streaming.activations == "resident":
         carried = -(-operation.carried_bits // BITS_PER_BYTE)
@@ -214,6 +211,15 @@ def _fraction(stage: Stage, tensors: tuple[int, ...], stay: set[int], elsewhere_
     total = sum(stage.bits[tensor] for tensor in tensors) + elsewhere_bits
     kept = sum(stage.bits[tensor] for tensor in tensors if tensor in stay)
     return 1.0 if total and kept == total else kept / total if total else 0.0
+
+
+def _in_strips(operation: TensorOperation, strips: int, left: Storage) -> FloatColumn:
+    moved = np.full((3, len(left)), np.inf)
+    for index, room in enumerate(left.usable_bytes / left.buffers):
+        found = fewest_strips(operation, strips, float(room))
+        if found is not None:
+            moved[:, index] = found.input_bytes, found.weight_bytes, found.output_bytes
+    return moved
 
 
 def _streamed(operation: TensorOperation, home: Home, shares: Shares, left: Storage, streaming: Streaming) -> FloatColumn:

@@ -8,7 +8,7 @@ give the measured traffic of maps within 2%, and of weights within 3%.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dse.units import BITS_PER_BYTE
 from dse.workload.operations import Axis, TensorOperation
@@ -57,6 +57,25 @@ def strip_traffic(operation: TensorOperation, strips: int) -> StripTraffic:
         output_bytes=_bytes(operation.repeats * operation.output_elements * operation.output_bits),
         held_bytes=_bytes(max(rows) * row_bits // operation.groups),
     )
+
+
+def fewest_strips(operation: TensorOperation, strips: int, room_bytes: float) -> StripTraffic | None:
+    """The traffic with `strips` strips, or with the fewest more whose inputs fit; None where not even one row fits.
+
+    A product without rows is cut into parts of its batch instead, and its weights pass once for each part.
+    """
+    if operation.height.outputs == 1:
+        for parts in range(1, operation.n + 1):
+            one = strip_traffic(replace(operation, n=-(-operation.n // parts)), 1)
+            if one.held_bytes <= room_bytes:
+                whole = strip_traffic(operation, 1)
+                return replace(whole, weight_bytes=parts * whole.weight_bytes, held_bytes=one.held_bytes)
+        return None
+    for count in range(strips, max(strips, operation.height.outputs) + 1):
+        found = strip_traffic(operation, count)
+        if found.held_bytes <= room_bytes:
+            return found
+    return None
 
 
 def strip_rows(axis: Axis, strips: int) -> tuple[int, ...]:

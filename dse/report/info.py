@@ -42,6 +42,10 @@ TITLE = {
 }
 
 
+RIGHT_EDGE = 100.0
+"""Operational intensity at the right edge of a roofline, over that of its ridge point."""
+
+
 def label(position: int) -> str:
     """A, B, ... Z, AA, AB, ...: how designs are called on screen and in pictures."""
     letters = ascii_uppercase
@@ -133,7 +137,10 @@ class RooflineView:
 
 
 def roofline_view(result: Result) -> RooflineView:
-    """The roofline of one design; layers without tensor operations are left out (they have no place under this roof)."""
+    """The roofline of one design; layers without tensor operations are left out (they have no place under this roof).
+
+    Layers that move nothing, or next to nothing, since all their tensors stay on chip, stand at the right edge.
+    """
     device, design = result.space.device, result.design
     peak = design.peak_ops_per_s * device.compute_efficiency
     bandwidth = design.bandwidth_bytes_per_s * device.bandwidth_efficiency
@@ -143,7 +150,10 @@ def roofline_view(result: Result) -> RooflineView:
     layers["share"] = layers["time_s"] / layers.groupby("scenario")["time_s"].transform("sum")
     layers["share"] /= layers.groupby("network")["scenario"].transform("nunique")
     layers["achieved"] = OPS_PER_MAC * layers["macs"] / layers["time_s"]
-    layers["intensity"] = OPS_PER_MAC * layers["macs"] / layers["dram_bytes"]
+    ridge = peak / bandwidth
+    edge = ridge * RIGHT_EDGE
+    ops, moved = OPS_PER_MAC * layers["macs"].to_numpy(dtype=np.float64), layers["dram_bytes"].to_numpy(dtype=np.float64)
+    layers["intensity"] = np.minimum(np.divide(ops, moved, out=np.full_like(ops, edge), where=moved > 0), edge)
     points = {
         str(name): LayerPoints(
             intensity=group["intensity"].to_numpy(dtype=np.float64),
@@ -157,16 +167,15 @@ def roofline_view(result: Result) -> RooflineView:
     for scenario, latency_s in zip(result.workload.scenarios, result.scenarios["latency_s"].to_list(), strict=True):
         if scenario.network.name in series:
             own = result.layers[result.layers["scenario"] == scenario.name]
-            ops = OPS_PER_MAC * float(own["macs"].sum())
+            done, moved_here = OPS_PER_MAC * float(own["macs"].sum()), float(own["dram_bytes"].sum())
             marks.append(
                 ScenarioTotal(
                     series=series[scenario.network.name],
                     batch=str(scenario.batch),
-                    intensity=ops / float(own["dram_bytes"].sum()),
-                    achieved=ops / float(latency_s),
+                    intensity=min(done / moved_here, edge) if moved_here else edge,
+                    achieved=done / float(latency_s),
                 )
             )
-    ridge = peak / bandwidth
     low = min(float(layers["intensity"].min()), ridge / 10) if len(layers) else ridge / 100
     high = max(float(layers["intensity"].max()), ridge * 10) if len(layers) else ridge * 100
     big = layers[layers["share"] > 0.002]["achieved"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dse.model.strips import strip_rows, strip_traffic
+from dse.model.strips import fewest_strips, strip_rows, strip_traffic
 from dse.workload.operations import Axis, Conv2d, Gemm, TensorOperation
 
 
@@ -94,3 +94,21 @@ def test_a_product_without_rows_streams_its_weights_once():
 def test_no_strip_at_all_is_refused():
     with pytest.raises(ValueError, match="at least one strip"):
         strip_traffic(Gemm(m=1, n=1, k=1), 0)
+
+
+def test_more_strips_where_three_do_not_fit():
+    """Layer 4 of AlexNet, 13 rows of 13 x 384 numbers: strips of 5, 4, 3 and 1 output rows hold 7, 6, 5 and 3 input rows."""
+    layer = Conv2d(k=256, c=384, p=13, q=13, r=3, s=3, padding=1)
+    row = 13 * 384
+    for room, strips in ((7 * row, 3), (6 * row, 4), (5 * row, 5), (3 * row, 13)):
+        assert fewest_strips(layer, 3, room) == strip_traffic(layer, strips)
+    assert fewest_strips(layer, 3, 3 * row - 1) is None
+
+
+def test_a_product_is_cut_along_its_batch():
+    """64 x 1000 numbers in room for 16,000 are four parts: the weights pass four times, all else once."""
+    product = Gemm(m=64, n=10, k=1000)
+    cut = fewest_strips(product, 3, 16_000)
+    assert (cut.input_bytes, cut.weight_bytes, cut.output_bytes) == (64_000, 4 * 10_000, 640)
+    assert fewest_strips(product, 3, 64_000) == strip_traffic(product, 3)
+    assert fewest_strips(product, 3, 999) is None
