@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from dse.errors import InputError
 from dse.model.candidates import Candidates, candidates
-from dse.model.dominance import falls, staircase
+from dse.model.dominance import falls, not_dominated, staircase
 from dse.model.folding import fold
 from dse.model.pinning import Pinning, pinning_choice
 from dse.model.plans import FAMILIES, PLANS, Family
@@ -226,12 +226,7 @@ def _curve(
     if operation.repeats > 1 and "weight" not in home:
         return _repeated_curve(operation, family, home, (shares[0], 1.0), buffers)
     runs = operation.groups * operation.repeats
-
-    def best(block: Candidates) -> Ints:
-        away = _away(block, operation, home, shares)
-        return staircase(away.held, away.moved)
-
-    found = _away(candidates(fold(operation).nest, family, best), operation, home, shares)
+    found = _away(_sieved(operation, family, home, shares), operation, home, shares)
     held = found.held * buffers
     found = found.take(staircase(_bytes(held), found.moved))
     traffic = _bytes(found.moved * runs)
@@ -253,8 +248,7 @@ def _curve(
 def _repeated_curve(
     operation: TensorOperation, family: Family | None, home: frozenset[Operand], shares: Shares, buffers: int
 ) -> ReuseCurve:
-    found = candidates(fold(operation).nest, family, lambda block: pinning_choice(_away(block, operation, home, shares)))
-    found = _away(found, operation, home, shares)
+    found = _away(_sieved(operation, family, home, shares), operation, home, shares)
     found = found.take(pinning_choice(found))
     pinning, kept, corners = Pinning.of(found, operation, buffers)
     capacity = corners // BITS_PER_BYTE
@@ -273,6 +267,50 @@ def _repeated_curve(
         _mappings=found.take(kept),
         _pinning=pinning,
     )
+
+
+def _sieved(operation: TensorOperation, family: Family | None, home: frozenset[Operand], shares: Shares) -> Candidates:
+    """The mappings among which the best at every capacity are, for these operands at home and these shares.
+
+    Mappings are enumerated once for all homes of input and output, and once for all shares of the input: whatever part of the
+    input moves, a mapping that holds more and moves more of input and the rest is never better.
+    """
+    if shares[1] < 1.0:
+        return candidates(fold(operation).nest, family, lambda block: _useful(block, operation, home, shares))
+    if shares[0] < 1.0 and operation.repeats == 1:
+        return _sieved_for_shares(operation, family, home)
+    return _sieved_for_homes(operation, family, "weight" in home)
+
+
+@lru_cache(maxsize=2048)
+def _sieved_for_homes(operation: TensorOperation, family: Family | None, weight_home: bool) -> Candidates:  # noqa: FBT001
+    always: tuple[Operand, ...] = ("weight",) if weight_home else ()
+    homes: list[frozenset[Operand]] = [frozenset((*always, *others)) for others in _OTHERS]
+
+    def useful(block: Candidates) -> Ints:
+        return np.unique(np.concatenate([_useful(block, operation, home, WHOLE) for home in homes]))
+
+    return candidates(fold(operation).nest, family, useful)
+
+
+_OTHERS: tuple[tuple[Operand, ...], ...] = ((), ("input",), ("output",), ("input", "output"))
+
+
+@lru_cache(maxsize=2048)
+def _sieved_for_shares(operation: TensorOperation, family: Family | None, home: frozenset[Operand]) -> Candidates:
+    def useful(block: Candidates) -> Ints:
+        away = _away(block, operation, home, WHOLE)
+        return not_dominated(np.stack([away.held, away.input_moved, away.weight_moved + away.output_moved]))
+
+    return candidates(fold(operation).nest, family, useful)
+
+
+def _useful(block: Candidates, operation: TensorOperation, home: frozenset[Operand], shares: Shares) -> Ints:
+    """Mappings of a block that may be best at some capacity."""
+    away = _away(block, operation, home, shares)
+    if operation.repeats > 1 and "weight" not in home:
+        return pinning_choice(away)
+    return staircase(away.held, away.moved)
 
 
 def _away(found: Candidates, operation: TensorOperation, home: frozenset[Operand], shares: Shares) -> Candidates:

@@ -223,6 +223,10 @@ def _in_strips(operation: TensorOperation, strips: int, left: Storage) -> FloatC
 
 
 def _streamed(operation: TensorOperation, home: Home, shares: Shares, left: Storage, streaming: Streaming) -> FloatColumn:
+    if operation.repeats == 1:
+        # What streams is held `buffers` times, so that a tile has so much of the room.
+        curve = reuse_curve(operation, family=streaming.family, home=home, shares=shares)
+        return np.stack(curve.split_at(left.usable_bytes // left.buffers))
     moved = np.empty((3, len(left)))
     for buffers in np.unique(left.buffers).tolist():
         chosen = left.buffers == buffers
