@@ -21,6 +21,9 @@ def staircase(first: Ints, second: Ints) -> Ints:
 
 def not_dominated(columns: Ints) -> Ints:
     """Indices of the points (columns of shape (criteria, points)) that no other point equals or betters in every criterion."""
+    if len(columns) == 3:
+        order = np.lexsort(columns[::-1])
+        return order[_swept(np.ascontiguousarray(columns[:, order].T))]
     # In this order no point is dominated by a later one, and the first rule out the most.
     order = np.argsort(np.log1p(columns).sum(axis=0), kind="stable")
     return order[_kept(np.ascontiguousarray(columns[:, order].T))]
@@ -44,4 +47,33 @@ def _kept(points: Ints) -> Ints:
         if not dominated:
             kept[count] = row
             count += 1
+    return kept[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def _swept(points: Ints) -> Ints:
+    """The same for three criteria, rows ascending in the first: a staircase of the other two is kept along the way."""
+    kept = np.empty(len(points), dtype=np.int64)
+    second, third = np.empty(len(points), dtype=np.int64), np.empty(len(points), dtype=np.int64)
+    count, stairs = 0, 0
+    for row in range(len(points)):
+        x, y = points[row, 1], points[row, 2]
+        at = np.searchsorted(second[:stairs], x, side="right")
+        if at > 0 and third[at - 1] <= y:
+            continue
+        kept[count] = row
+        count += 1
+        begin = at - 1 if at > 0 and second[at - 1] == x else at
+        end = begin
+        while end < stairs and third[end] >= y:
+            end += 1
+        shift = 1 - (end - begin)
+        if shift == 1:
+            for index in range(stairs, begin, -1):
+                second[index], third[index] = second[index - 1], third[index - 1]
+        elif shift < 0:
+            for index in range(end, stairs):
+                second[index + shift], third[index + shift] = second[index], third[index]
+        second[begin], third[begin] = x, y
+        stairs += shift
     return kept[:count]
