@@ -121,7 +121,8 @@ def stage_of(
     for step in task.steps:
         work = step.operation
         if isinstance(work, VectorOperation):
-            side |= dict.fromkeys(name for name in step.inputs if name not in made and name not in states)
+            if not _looks_up(step, work):
+                side |= dict.fromkeys(name for name in step.inputs if name not in made and name not in states)
             side_bits += work.repeats * work.read_bits
             if work.written_bits:
                 stays = -1 if step.output in through else number[step.output]
@@ -144,6 +145,11 @@ def stage_of(
         loaded=tuple(number[name] for name in names if name in loaded),
     )
     return stage, names
+
+
+def _looks_up(step: Step, work: VectorOperation) -> bool:
+    """Whether a step reads rows of a table, and the tensor that it names just says which."""
+    return step.kind == "embedding" and work.gradient == "linear"
 
 
 def _result(task: Task, alive_after: AbstractSet[str]) -> str | None:
@@ -184,8 +190,9 @@ def stage_traffic(
 def _operation_traffic(
     stage: Stage, operation: TensorOperation, stay: set[int], left: Storage, streaming: Streaming, *, weights_stay: bool
 ) -> FloatColumn:
-    kept_input = _fraction(stage, stage.source, stay, 0)
-    kept_factor = _fraction(stage, stage.factor, stay, stage.cached_bits)
+    kept_input = _fraction(stage, stage.source, stay)
+    cached = stage.cached_bits / (operation.weight_elements * operation.weight_bits)
+    kept_factor = _fraction(stage, stage.factor, stay) * max(1.0 - cached, 0.0)
     home: set[Operand] = set()
     if kept_input == 1.0:
         home.add("input")
@@ -206,9 +213,9 @@ def _operation_traffic(
     return moved
 
 
-def _fraction(stage: Stage, tensors: tuple[int, ...], stay: set[int], elsewhere_bits: int) -> float:
-    """The part of an operand that stays on chip; 0 for an operand of no tensors."""
-    total = sum(stage.bits[tensor] for tensor in tensors) + elsewhere_bits
+def _fraction(stage: Stage, tensors: tuple[int, ...], stay: set[int]) -> float:
+    """The part of an operand's tensors that stays on chip; 0 for an operand of no tensors."""
+    total = sum(stage.bits[tensor] for tensor in tensors)
     kept = sum(stage.bits[tensor] for tensor in tensors if tensor in stay)
     return 1.0 if total and kept == total else kept / total if total else 0.0
 
