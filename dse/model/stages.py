@@ -184,6 +184,25 @@ def stage_traffic(
 def _operation_traffic(
     stage: Stage, operation: TensorOperation, stay: set[int], left: Storage, streaming: Streaming, *, weights_stay: bool
 ) -> FloatColumn:
+    home, shares = home_of(stage, stay, weights_stay=weights_stay)
+    if streaming.row_strips is not None:
+        strips = strip_traffic(operation, streaming.row_strips)
+        fits = left.usable_bytes >= left.buffers * strips.held_bytes
+        column = np.array([[strips.input_bytes], [strips.weight_bytes], [strips.output_bytes]], dtype=np.float64)
+        return np.where(fits, column, np.inf)
+    moved = _streamed(operation, home, shares, left, streaming)
+    if operation.carried_bits and streaming.activations == "resident":
+        carried = -(-operation.carried_bits // BITS_PER_BYTE)
+        everything: frozenset[Operand] = home | {"input", "output"}
+        alone = _streamed(operation, everything, WHOLE, left.less(carried), streaming)
+        if "output" not in home:
+            alone[OUTPUTS] += -(-stage.made_bits // BITS_PER_BYTE)
+        moved = np.where(alone.sum(axis=0) < moved.sum(axis=0), alone, moved)
+    return moved
+
+
+def home_of(stage: Stage, stay: AbstractSet[int], *, weights_stay: bool) -> tuple[frozenset[Operand], Shares]:
+    """The operands of a stage's operation that are on chip as a whole, and what part of input and weights moves otherwise."""
     kept_input = _fraction(stage, stage.source, stay, 0)
     kept_factor = _fraction(stage, stage.factor, stay, stage.cached_bits)
     home: set[Operand] = set()
@@ -193,23 +212,10 @@ def _operation_traffic(
         home.add("weight")
     if stage.result is not None and stage.result in stay:
         home.add("output")
-    if streaming.row_strips is not None:
-        strips = strip_traffic(operation, streaming.row_strips)
-        fits = left.usable_bytes >= left.buffers * strips.held_bytes
-        column = np.array([[strips.input_bytes], [strips.weight_bytes], [strips.output_bytes]], dtype=np.float64)
-        return np.where(fits, column, np.inf)
-    moved = _streamed(operation, home, (1.0 - kept_input % 1.0, 1.0 - kept_factor % 1.0), left, streaming)
-    if operation.carried_bits and streaming.activations == "resident":
-        carried = -(-operation.carried_bits // BITS_PER_BYTE)
-        everything: set[Operand] = {"input", "output", *home}
-        alone = _streamed(operation, everything, WHOLE, left.less(carried), streaming)
-        if "output" not in home:
-            alone[OUTPUTS] += -(-stage.made_bits // BITS_PER_BYTE)
-        moved = np.where(alone.sum(axis=0) < moved.sum(axis=0), alone, moved)
-    return moved
+    return frozenset(home), (1.0 - kept_input % 1.0, 1.0 - kept_factor % 1.0)
 
 
-def _fraction(stage: Stage, tensors: tuple[int, ...], stay: set[int], elsewhere_bits: int) -> float:
+def _fraction(stage: Stage, tensors: tuple[int, ...], stay: AbstractSet[int], elsewhere_bits: int) -> float:
     """The part of an operand that stays on chip; 0 for an operand of no tensors."""
     total = sum(stage.bits[tensor] for tensor in tensors) + elsewhere_bits
     kept = sum(stage.bits[tensor] for tensor in tensors if tensor in stay)

@@ -1,0 +1,97 @@
+"""Where an array's cycles go: parts that add up, whatever it multiplies and however it is built."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dse.hardware.design import DATAFLOWS, FORMATS, SKIPS_PADDING
+from dse.model.losses import ARRAY_PARTS, array_work
+from dse.model.mapping import Arrays, array_table
+from dse.workload.operations import Axis, Conv2d, Gemm, TensorOperation
+
+sizes = st.integers(1, 300)
+gemms = st.builds(Gemm, m=sizes, n=sizes, k=sizes, groups=st.integers(1, 4), repeats=st.integers(1, 3))
+
+
+@st.composite
+def convolutions(draw):
+    n, k, c, p, r, stride, groups = (draw(st.integers(1, most)) for most in (3, 40, 40, 20, 5, 3, 4))
+    padding = draw(st.integers(0, ((p - 1) * stride + r - 1) // 2))
+    return Conv2d(n=n, k=k * groups, c=c * groups, p=p, q=p, r=r, s=r, stride=stride, padding=min(padding, r - 1), groups=groups)
+
+
+@st.composite
+def transposed(draw):
+    axes = []
+    for _ in range(2):
+        extent, taps, upsample = (draw(st.integers(1, most)) for most in (12, 5, 3))
+        padding = draw(st.integers(0, taps - 1))
+        outputs = max((extent - 1) * upsample - 2 * padding + taps, 1)
+        axes.append(Axis(outputs=outputs, taps=taps, upsample=upsample, padding=taps - 1 - padding, extent=extent))
+    return TensorOperation(n=draw(st.integers(1, 3)), k=draw(sizes), c=draw(sizes), height=axes[0], width=axes[1])
+
+
+@st.composite
+def works(draw):
+    operation = draw(gemms | convolutions() | transposed())
+    wide = draw(st.sampled_from([(8, 8), (16, 8), (16, 16), (4, 8)]))
+    operation = replace(operation, input_bits=wide[0], weight_bits=wide[1])
+    dataflow = draw(st.sampled_from(DATAFLOWS))
+    rows, cols, cores = draw(st.integers(1, 64)), draw(st.integers(1, 64)), draw(st.integers(1, 9))
+    arrays = Arrays(
+        rows=np.array([rows]),
+        cols=np.array([cols]),
+        cores=np.array([cores]),
+        dataflow=np.array([DATAFLOWS.index(dataflow)]),
+        precision=np.array([FORMATS.index("int8")]),
+    )
+    return operation, arrays, draw(st.booleans())
+
+
+@given(works())
+def test_parts_are_never_negative_and_add_up_to_the_cycles(work):
+    operation, arrays, skip = work
+    parts = array_work(arrays, operation, skip_padding=skip)
+    cycles = array_table(arrays, [operation], skip_padding=skip).cycles[0, 0]
+    assert min(parts.part_cycles) >= 0
+    assert len(parts.part_cycles) == len(ARRAY_PARTS)
+    assert sum(parts.part_cycles) == pytest.approx(cycles, rel=1e-12)
+    assert parts.cycles == pytest.approx(cycles, rel=1e-12)
+
+
+@given(works())
+def test_useful_and_padding_are_the_utilisation_of_a_dense_product(work):
+    """Of an operation without stuffed zeros, on an array that multiplies padding."""
+    operation, arrays, _ = work
+    units = int(arrays.rows[0] * arrays.cols[0] * arrays.cores[0])
+    parts = array_work(arrays, operation)
+    if operation.height.upsample == operation.width.upsample == 1 and parts.cycles * units >= operation.macs * parts.passes:
+        assert parts.part("useful") * units == pytest.approx(operation.true_macs)
+        assert (parts.part("useful") + parts.part("padding")) * units == pytest.approx(operation.macs)
+
+
+@given(works())
+def test_a_part_is_there_for_its_cause_alone(work):
+    operation, arrays, skip = work
+    parts = array_work(arrays, operation, skip_padding=skip)
+    if parts.passes == 1:
+        assert parts.part("wide_numbers") == 0
+    if parts.cores == 1 and parts.sets == 1:
+        assert parts.part("idle_cores") == pytest.approx(0, abs=1e-9 * parts.cycles)
+    if parts.dataflow == "output_stationary" or parts.dataflow in SKIPS_PADDING or parts.dataflow == "dot_product":
+        pass
+    elif operation.k_group % parts.rows == 0 and parts.dataflow.startswith("weight") and operation.n_group % parts.cols == 0:
+        dense = operation.height.upsample == operation.width.upsample == 1
+        assert not dense or parts.part("array_edges") == pytest.approx(0, abs=1e-9 * parts.cycles)
+    if parts.dataflow == "ideal":
+        assert parts.cycles == pytest.approx(sum(parts.part_cycles[:3]))
+
+
+def test_a_floating_product_on_integers_has_no_parts():
+    arrays = Arrays(*()) if False else Arrays(
+        rows=np.array([8]), cols=np.array([8]), cores=np.array([1]), dataflow=np.array([0]), precision=np.array([FORMATS.index("int8")])
+    )
+    assert array_work(arrays, replace(Gemm(m=4, n=4, k=4), floating=True)) is None
