@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dse.model.explain import TIME_PARTS, LayerExplanation, ScenarioExplanation, TensorUse, TimePart
+from dse.model.needs import NeedKind
 from dse.report.tables import BOUND_MARK, plain_table
 from dse.units import format_quantity
 
@@ -35,6 +37,17 @@ PLACE_TEXT = {
     "streams": "do not fit at once and stream",
 }
 
+LONGEST_NAME, SHORT_NAME = 22, 14
+"""Characters of a name before it is broken, with much and with little room."""
+
+MARK = {
+    "+": "stays on chip",
+    "-": "would fit on chip, but crosses DRAM",
+    "!": "larger than the buffer: crosses DRAM",
+    "@": "comes from, or goes to, the host",
+}
+"""Where a tensor is while the layer runs."""
+
 ROOMY, WIDE = 92, 116
 """Columns from which the table also shows how long weights load and how often each is used; and how long the result lives."""
 
@@ -58,8 +71,16 @@ def explain_report(explained: ScenarioExplanation, others: int) -> RenderableTyp
 
 
 def problems(explained: ScenarioExplanation) -> list[str]:
-    """A line for each layer that cannot run."""
-    return [f"{layer.name} cannot run: {layer.problem}." for layer in explained.layers if layer.problem]
+    """A line for each reason why layers cannot run."""
+    found: dict[str, list[str]] = {}
+    for layer in explained.layers:
+        if layer.problem:
+            found.setdefault(layer.problem, []).append(layer.name)
+    others = {1: "", 2: " and another"}
+    return [
+        f"{names[0]}{others.get(len(names), f' and {len(names) - 1} others')} cannot run: {problem}."
+        for problem, names in found.items()
+    ]
 
 
 def _totals(explained: ScenarioExplanation) -> str:
@@ -91,39 +112,64 @@ class _Layers:
         for layers in groups.values():
             self._add(table, layers, width)
         yield table
-        yield Text(self._legend(list(groups.values()), width), style="dim")
+        yield self._legend([layers[0] for layers in groups.values()], width)
 
     @staticmethod
     def _add(table: Table, layers: Sequence[LayerExplanation], width: int) -> None:
         count, first = len(layers), layers[0]
         time = format_quantity(count * first.time_s, "time")
-        name = first.name + (f" (x{count})" if count > 1 else "")
+        name = _broken(first.name, LONGEST_NAME if width >= ROOMY else SHORT_NAME) + (f" (x{count})" if count > 1 else "")
         mark = BOUND_MARK["cannot run"] if first.problem else BOUND_MARK[str(first.row["bound"])]
         table.add_row(name, *_cells(first, width), f"{time} {mark}")
 
-    def _legend(self, groups: Sequence[Sequence[LayerExplanation]], width: int) -> str:
-        layers = [group[0] for group in groups]
+    def _legend(self, layers: Sequence[LayerExplanation], width: int) -> RenderableType:
         places = {layer.parameters.place for layer in layers if layer.parameters}
-        kinds = "; ".join(f"{PLACE[place]} {PLACE_TEXT[place]}" for place in PLACE if place in places)
+        marks = {_mark(tensor) for layer in layers for tensor in layer.activations.tensors}
         losses = {layer.worst_loss for layer in layers}
-        lost = "; ".join(f"{PART[part][0]}: {PART[part][1]}" for part in TIME_PARTS[1:] if part in losses)
         bounds = {"cannot run" if layer.problem else str(layer.row["bound"]) for layer in layers}
-        bound = ", ".join(f"{BOUND_MARK[name]} {name}" for name in BOUND_MARK if name in bounds)
-        parts = [
-            f"weights (K, M, G: KiB, MiB, GiB): {kinds}; h all loads hide behind compute, e some are exposed" if kinds else "",
-            "in, out: + stays on chip, - fits and crosses DRAM all the same, ! larger than the buffer, @ comes from or goes to "
-            "the host",
-            "use: share of time x peak in useful products; loses most: the largest other part",
-            lost,
-            "needs first: the largest part of an input that must be ready before the layer can start",
-            "time: of all equal layers, other figures of one",
-            f"binds: {bound}" if bound else "",
+        needed = {need.kind for layer in layers for need in layer.needs}
+        kinds = [f"{PLACE[place]} {PLACE_TEXT[place]}" for place in PLACE if place in places]
+        lines = [
+            ("weights", "; ".join([*kinds, "h their load hides behind compute, e part of it is exposed"]) if kinds else ""),
+            ("load", "time to load the weights once" if kinds and width >= ROOMY else ""),
+            ("uses", "MACs for each weight fetched from DRAM; ∞: none is fetched" if kinds and width >= ROOMY else ""),
+            ("in, out", "; ".join(f"{mark} {text}" for mark, text in MARK.items() if mark in marks)),
+            ("lives", "layers, and time, from the one that makes the result to its last reader" if width >= WIDE else ""),
+            ("use", "share of time x peak that goes to useful products; loses: the largest of what the rest goes to"),
+            *((PART[part][0], PART[part][1]) for part in TIME_PARTS[1:] if part in losses),
+            ("needs", "; ".join(["the largest part of an input that must be there first", *_need_texts(needed)])),
+            ("time", "of all equal layers, other figures of one; " + _bounds(bounds)),
         ]
-        if width >= ROOMY:
-            parts.insert(1, "load: time to load the weights once; uses: MACs for each weight fetched (∞: none is)")
-        if width >= WIDE:
-            parts.insert(3, "lives: layers, and time, from the one that makes the result to its last reader")
-        return ". ".join(part for part in parts if part) + "."
+        legend = Table.grid(padding=(0, 1, 0, 0))
+        legend.add_column(no_wrap=True)
+        legend.add_column(overflow="fold")
+        for name, text in lines:
+            if text:
+                legend.add_row(name, text, style="dim")
+        return Group(Text("Sizes in K, M, G: KiB, MiB, GiB of the whole batch.", style="dim"), legend)
+
+
+def _bounds(bounds: set[str]) -> str:
+    return "binds: " + ", ".join(f"{BOUND_MARK[name]} {name}" for name in BOUND_MARK if name in bounds)
+
+
+def _need_texts(kinds: set[NeedKind]) -> list[str]:
+    texts: dict[NeedKind, str] = {
+        "rows": "3/56 rows: the first 3 of 56",
+        "sample": "sample: all of one sample of the batch",
+        "state": "state: what the step before leaves",
+    }
+    return [text for kind, text in texts.items() if kind in kinds]
+
+
+def _broken(name: str, most: int) -> str:
+    """A name in lines of about so many characters, broken behind dots and underscores."""
+    lines = [""]
+    for piece in re.findall(r"[^._]*[._]?", name):
+        if lines[-1] and len(lines[-1]) + len(piece) > most:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines)
 
 
 def _columns(width: int) -> list[tuple[str, bool]]:
@@ -136,8 +182,8 @@ def _columns(width: int) -> list[tuple[str, bool]]:
         *([("lives", True)] if width >= WIDE else []),
         ("MACs", True),
         ("use", True),
-        ("loses most", False),
-        ("needs first", False),
+        ("loses", False),
+        ("needs", False),
         ("time", True),
     ]
 
@@ -147,10 +193,12 @@ def _cells(layer: LayerExplanation, width: int) -> tuple[str, ...]:
     held, worst = layer.parameters, layer.worst_loss
     made = [tensor for tensor in layer.activations.tensors if tensor.use in ("output", "in and out")]
     read = [tensor for tensor in layer.activations.tensors if tensor.use != "output"]
-    weights = f"{size(held.size_bytes)} {PLACE[held.place]}{'h' if held.hidden else 'e'}" if held else "–"
+    hidden = "" if layer.problem else "h" if held and held.hidden else "e"
+    weights = f"{size(held.size_bytes)} {PLACE[held.place]}{hidden}" if held else "–"
+    counts = held is not None and not held.is_table and not layer.problem
     reuse = (
         format_quantity(held.load_once_s, "time") if held else "–",
-        _compact(held.uses_per_fetch) if held and not held.is_table else "–",
+        _compact(held.uses_per_fetch) if held and counts else "–",
     )
     lives = max(made, key=lambda each: each.end - each.begin, default=None)
     life = f"{lives.end - lives.begin + 1}, {format_quantity(lives.lifetime_s, 'time')}" if lives else "–"
@@ -161,8 +209,8 @@ def _cells(layer: LayerExplanation, width: int) -> tuple[str, ...]:
         _tensors(made),
         *((life,) if width >= WIDE else ()),
         _compact(float(layer.row["macs"])) if layer.row["macs"] else "–",
-        _percent(layer.share("useful")) if layer.row["macs"] and not layer.problem else "–",
-        f"{PART[worst][0]} {_percent(layer.share(worst))}" if worst else "–",
+        _whole(layer.share("useful")) if layer.row["macs"] and not layer.problem else "–",
+        f"{PART[worst][0]} {_whole(layer.share(worst))}" if worst else "–",
         first_need(layer),
     )
 
@@ -185,13 +233,11 @@ def first_need(layer: LayerExplanation) -> str:
     inputs = [need for need in layer.needs if need.kind != "tile"]
     if not inputs:
         return "–"
-    most = max(inputs, key=lambda need: (need.kind != "state", need.fraction))
+    most = max(inputs, key=lambda need: need.fraction)
     if most.kind == "rows":
         rows, _, extent, named = most.text.split(",")[0].split()[:4]
         return f"{rows}/{extent} {named}"
-    return {"all": "all", "sample": "a sample", "step": "a step", "row": "a row", "element": "element", "state": "state", "cache": "cache"}[
-        most.kind
-    ]
+    return most.kind
 
 
 def size(size_bytes: float) -> str:
@@ -201,6 +247,10 @@ def size(size_bytes: float) -> str:
 
 def _compact(value: float) -> str:
     return format_quantity(value, "count").replace(" ", "")
+
+
+def _whole(fraction: float) -> str:
+    return f"{100 * fraction:.0f}%" if fraction >= 0.005 or fraction == 0 else "<1%"
 
 
 def _percent(fraction: float) -> str:
