@@ -254,7 +254,8 @@ def explain(
         str | None, typer.Option("--scenario", metavar="NAME", help="This scenario; by default the slowest.")
     ] = None,
     layer: Annotated[
-        str | None, typer.Option("--layer", "-l", metavar="L", help="One layer: the formulas with its numbers, and their sources.")
+        str | None,
+        typer.Option("--layer", "-l", metavar="L", help="One layer: the formulas with its numbers, and their sources."),
     ] = None,
     fixed: SetOption = None,
     as_json: JsonOption = False,

@@ -1,12 +1,11 @@
-"""The computational view of one design: for every layer what fits, what moves, what overlaps, where its time goes and what it
-must wait for.
+"""The computational view of one design: every layer's place on chip, its overlap, where its time goes, what it must wait for.
 
 Times, bytes and energy are those of `dse.model.breakdown`; nothing is computed by another rule. The time of a layer is split so
 that its parts add up to all of it (shares of time x peak): the parts of the array's cycles (`dse.model.losses`), then
 
-    vector work     what the vector unit adds: compute time less the array's
-    memory stalls   loads that nothing hides: time beyond compute where they overlap it, all of their time where they do not
-    waiting         recurrent steps that wait for the step before
+    vector     what the vector unit adds: compute time less the array's
+    memory     loads and stores that nothing hides: time beyond compute where they overlap it, else all of theirs
+    waiting    recurrent steps that wait for the step before
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -22,14 +21,26 @@ from dse.hardware.cost import Costs
 from dse.hardware.space import Space
 from dse.model.breakdown import Result, evaluate
 from dse.model.evaluate import OVERLAP, distinct_arrays, storage_of_designs, weight_factor
+from dse.model.explanation import (
+    TIME_PARTS,
+    Activations,
+    Energy,
+    LayerExplanation,
+    Parameters,
+    Place,
+    ScenarioExplanation,
+    TensorUse,
+    TimePart,
+    Use,
+)
 from dse.model.kernel import OVERLAP_NONE
 from dse.model.ledger import plan_of
-from dse.model.losses import ARRAY_PARTS, ArrayPart, ArrayWork, array_work
+from dse.model.losses import ARRAY_PARTS, ArrayWork, array_work
 from dse.model.mapping import Arrays, array_table
 from dse.model.needs import Need, Surroundings, needs
 from dse.model.residency import Graph, Plan
-from dse.model.reuse import WHOLE, Mapping, ReuseCurve, reuse_curve
-from dse.model.stages import INPUTS, OUTPUTS, WEIGHTS, Storage, Streaming, home_of
+from dse.model.stages import INPUTS, OUTPUTS, WEIGHTS, Storage, Streaming
+from dse.model.streamed import streamed_mapping
 from dse.model.tasks import Task
 from dse.units import BITS_PER_BYTE
 from dse.workload.layers import Embedding
@@ -37,167 +48,7 @@ from dse.workload.network import operands_of
 from dse.workload.operations import TensorOperation
 from dse.workload.workload import Scenario, Workload
 
-TimePart = ArrayPart | Literal["vector", "memory", "waiting"]
-TIME_PARTS: tuple[TimePart, ...] = (*ARRAY_PARTS, "vector", "memory", "waiting")
-"""Parts of a layer's time, in the order in which they are added up."""
-
-Place = Literal["resident", "fits", "pinned", "streams"]
-"""Weights: on chip from earlier runs; small enough for what is left on chip; in part held for all steps; or neither."""
-
-Use = Literal["input", "second factor", "beside", "output", "in and out", "cache"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameters:
-    """Weights of a layer (or the table of an embedding, of which only the looked-up rows move).
-
-    `room_bytes` is what the tensors that stay leave of the buffer, `pinned_bytes` the weights held for all recurrent steps.
-    `fetches` counts how often each weight crosses from DRAM (tiles that are not full count whole where the device fetches those);
-    `uses_per_fetch` are MACs for each weight fetched. `exposed_s` is the weights' share of the loads that compute does not hide.
-    """
-
-    elements: int
-    size_bytes: int
-    place: Place
-    room_bytes: int
-    pinned_bytes: float
-    load_once_s: float
-    moved_bytes: float
-    moved_s: float
-    fetches: float
-    hidden: bool
-    exposed_s: float
-    macs_per_weight: float
-    uses_per_fetch: float
-    tile_rounding: float
-    is_table: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorUse:
-    """A tensor that a layer reads or makes, and how long it lives: tasks `begin` to `end` (indices, both counted).
-
-    `stays`: it is on chip while this layer runs, from `begin` to `end`; otherwise it crosses DRAM (or comes from a `host`).
-    """
-
-    name: str
-    use: Use
-    size_bytes: float
-    fits: bool
-    stays: bool
-    host: bool
-    begin: int
-    end: int
-    first: str
-    last: str
-    lifetime_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activations:
-    """The tensors of a layer, and what else is on chip while it runs.
-
-    `usable_bytes` is the buffer, `resident_bytes` what all tensors on chip take, `others` those of them that this layer does not
-    touch, with their bytes, `room_bytes` what is left for what streams (`buffers` times over: 2 where the next tile loads ahead).
-    """
-
-    tensors: tuple[TensorUse, ...]
-    others: tuple[tuple[str, float], ...]
-    usable_bytes: int
-    resident_bytes: int
-    room_bytes: int
-    buffers: int
-    input_dram_bytes: float
-    output_dram_bytes: float
-    beside_dram_bytes: float
-    mapping: Mapping | None
-    least_room_bytes: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Energy:
-    """Energy of a layer by cause, with what was counted: native MACs, vector operations, bytes to and from the buffer, DRAM bytes."""
-
-    macs: float
-    vector_ops: float
-    buffer_bytes: float
-    dram_bytes: float
-    mac_j: float
-    vector_j: float
-    buffer_j: float
-    dram_j: float
-    static_j: float
-
-    @property
-    def total_j(self) -> float:
-        """All of it."""
-        return self.mac_j + self.vector_j + self.buffer_j + self.dram_j + self.static_j
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerExplanation:
-    """One task of a scenario. `row` is its row of `Result.layers`; `part_s` its time by `TIME_PARTS`, None if it cannot run.
-
-    `hidden`: loads overlap compute and take no longer. `problem` says why it cannot run.
-    """
-
-    index: int
-    task: Task
-    row: Dictionary[str, Any]
-    parameters: Parameters | None
-    activations: Activations
-    array: ArrayWork | None
-    part_s: tuple[float, ...] | None
-    begin_s: float
-    overlapped: bool
-    hidden: bool
-    needs: tuple[Need, ...]
-    energy: Energy
-    problem: str | None
-
-    @property
-    def name(self) -> str:
-        """Name of the task."""
-        return self.task.name
-
-    @property
-    def operation(self) -> TensorOperation | None:
-        """Its tensor operation."""
-        return self.task.operation
-
-    @property
-    def time_s(self) -> float:
-        """How long it takes."""
-        return float(self.row["time_s"])
-
-    def share(self, part: TimePart) -> float:
-        """A part of time x peak, in [0, 1]; 0 for a layer that takes no time or cannot run."""
-        if self.part_s is None or not self.time_s:
-            return 0.0
-        return self.part_s[TIME_PARTS.index(part)] / self.time_s
-
-    @property
-    def worst_loss(self) -> TimePart | None:
-        """The largest part that is not useful; None where nothing is lost or nothing runs."""
-        losses = [part for part in TIME_PARTS if part != "useful" and self.share(part) > 0]
-        return max(losses, key=self.share) if losses else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioExplanation:
-    """All layers of a scenario in order of execution, on the machine of `result`."""
-
-    scenario: Scenario
-    result: Result
-    layers: tuple[LayerExplanation, ...]
-    summary: Dictionary[str, Any]
-
-    def share(self, part: TimePart) -> float:
-        """A part of the time of all layers together."""
-        total = sum(layer.time_s for layer in self.layers)
-        if not 0 < total < np.inf:
-            return 0.0
-        return sum(layer.share(part) * layer.time_s for layer in self.layers) / total
+__all__ = ["TIME_PARTS", "LayerExplanation", "ScenarioExplanation", "TimePart", "explain", "explain_scenario"]
 
 
 def explain(workload: Workload, space: Space) -> tuple[ScenarioExplanation, ...]:
@@ -214,9 +65,11 @@ def explain(workload: Workload, space: Space) -> tuple[ScenarioExplanation, ...]
 
 def explain_scenario(result: Result, scenario: Scenario) -> ScenarioExplanation:
     """Every layer of one scenario of an evaluated design."""
-    rows: list[dict[str, Any]] = result.layers[result.layers["scenario"] == scenario.name].to_dict(orient="records")
+    layers = result.layers[result.layers["scenario"] == scenario.name].to_dict(orient="records")
+    rows = [{str(name): value for name, value in row.items()} for row in layers]
     view = _View.of(result, scenario, rows)
-    summary = result.scenarios[result.scenarios["scenario"] == scenario.name].iloc[0].to_dict()
+    totals = result.scenarios[result.scenarios["scenario"] == scenario.name].iloc[0].to_dict()
+    summary = {str(name): value for name, value in totals.items()}
     return ScenarioExplanation(
         scenario=scenario, result=result, layers=tuple(view.layer(index) for index in range(len(rows))), summary=summary
     )
@@ -293,6 +146,7 @@ class _View:
             array=array,
             part_s=parts,
             begin_s=self.begins_s[index],
+            compute_s=compute_s,
             overlapped=self.overlapped,
             hidden=hidden,
             needs=(*needs(task, self.around), *self._first_tile(operation, row)),
@@ -319,9 +173,7 @@ class _View:
         resident = int(self.rows[index]["resident_bytes"])
         return int(self.storage.usable_bytes[0]) - resident - self.reserved_bytes
 
-    def _parameters(
-        self, index: int, activations: Activations, *, hidden: bool, exposed_s: float
-    ) -> Parameters | None:
+    def _parameters(self, index: int, activations: Activations, *, hidden: bool, exposed_s: float) -> Parameters | None:
         task, row, stage = self.graph.tasks[index], self.rows[index], self.graph.stages[index]
         operation = task.operation
         seconds_per_byte = 1.0 / (self.result.design.bandwidth_bytes_per_s * self.result.space.device.bandwidth_efficiency)
@@ -371,7 +223,16 @@ class _View:
         tensors = tuple(self._tensor(name, use, on_chip) for name, use in _uses(task, self.around, self.touched))
         named = {tensor.name for tensor in tensors}
         others = {name: self.graph.lives[number].bits / BITS_PER_BYTE for name, number in on_chip.items() if name not in named}
-        mapping, least = self._witness(index, set(on_chip.values()))
+        numbers = self.graph.numbers[index]
+        streamed = streamed_mapping(
+            self.graph.stages[index],
+            self.streaming,
+            stay={place for place, number in enumerate(numbers) if number in on_chip.values()},
+            weights_stay=bool(self.plan.weights_stay[index, 0]),
+            room_bytes=self._room(index),
+            buffers=int(self.storage.buffers[0]),
+            moved_bytes=float(self.plan.moved[index, [INPUTS, WEIGHTS, OUTPUTS], 0].sum()),
+        )
         return Activations(
             tensors=tensors,
             others=tuple(others.items()),
@@ -382,8 +243,8 @@ class _View:
             input_dram_bytes=float(row["input_dram_bytes"]),
             output_dram_bytes=float(row["output_dram_bytes"]),
             beside_dram_bytes=float(row["vector_dram_bytes"]),
-            mapping=mapping,
-            least_room_bytes=least,
+            mapping=streamed.mapping,
+            least_room_bytes=streamed.least_room_bytes,
         )
 
     def _tensor(self, name: str, use: Use, on_chip: Dictionary[str, int]) -> TensorUse:
@@ -406,27 +267,6 @@ class _View:
             lifetime_s=self.begins_s[end + 1] - self.begins_s[begin],
         )
 
-    def _witness(self, index: int, on_chip: set[int]) -> tuple[Mapping | None, int | None]:
-        """The mapping behind what the task streams, and the least room with which any runs."""
-        stage, numbers = self.graph.stages[index], self.graph.numbers[index]
-        operation, streaming = stage.operation, self.streaming
-        if operation is None or streaming.row_strips is not None:
-            return None, None
-        stay = {place for place, number in enumerate(numbers) if number in on_chip}
-        home, shares = home_of(stage, stay, weights_stay=bool(self.plan.weights_stay[index, 0]))
-        room, buffers = self._room(index), int(self.storage.buffers[0])
-        moved = float(self.plan.moved[index, [INPUTS, WEIGHTS, OUTPUTS], 0].sum())
-        curve = reuse_curve(operation, family=streaming.family, home=home, shares=shares, buffers=buffers)
-        least = int(curve.capacity_bytes[0])
-        if not np.isfinite(moved):
-            return None, least
-        if curve.at(room) > moved and operation.carried_bits:
-            carried = -(-operation.carried_bits // BITS_PER_BYTE)
-            curve = reuse_curve(operation, family=streaming.family, home=home | {"input", "output"}, shares=WHOLE, buffers=buffers)
-            room -= carried
-            moved -= 0.0 if "output" in home else float(-(-stage.made_bits // BITS_PER_BYTE))
-        return curve.mapping_at(_least_capacity(curve, moved, room)), least
-
     def _problem(
         self, operation: TensorOperation | None, array: ArrayWork | None, row: Dictionary[str, Any], activations: Activations
     ) -> str | None:
@@ -437,17 +277,6 @@ class _View:
         if activations.least_room_bytes is None:
             return f"a strip of its input does not fit in {activations.room_bytes:,} B on chip"
         return f"no mapping fits: it needs {activations.least_room_bytes:,} B on chip and has {activations.room_bytes:,} B"
-
-
-def _least_capacity(curve: ReuseCurve, moved: float, room: int) -> int:
-    """The least capacity up to `room` with which the curve moves no more than `moved` bytes; `room` where it moves more there."""
-    low, high = int(curve.capacity_bytes[0]), max(room, int(curve.capacity_bytes[0]))
-    if curve.at(low) <= moved:
-        return low
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if curve.at(middle) <= moved else (middle, high)
-    return high
 
 
 def _reads(task: Task) -> list[str]:
@@ -484,14 +313,14 @@ def _exposed(row: Dictionary[str, Any], compute_s: float, overlapped: bool) -> f
     return max(memory - compute_s, 0.0) if overlapped else memory
 
 
-def _parts(
-    row: Dictionary[str, Any], array: ArrayWork | None, *, serial: bool, overlapped: bool
-) -> tuple[float, ...] | None:
+def _parts(row: Dictionary[str, Any], array: ArrayWork | None, *, serial: bool, overlapped: bool) -> tuple[float, ...] | None:
     """Seconds by `TIME_PARTS`."""
     time, array_s = float(row["time_s"]), float(row["compute_s"])
     if not np.isfinite(time):
         return None
-    on_array = [cycles / array.cycles * array_s for cycles in array.part_cycles] if array and array.cycles else [0.0] * len(ARRAY_PARTS)
+    on_array = (
+        [cycles / array.cycles * array_s for cycles in array.part_cycles] if array and array.cycles else [0.0] * len(ARRAY_PARTS)
+    )
     compute_s = _compute_s(row, serial=serial)
     return (*on_array, compute_s - array_s, _exposed(row, compute_s, overlapped), float(row["waiting_s"]))
 

@@ -1,8 +1,8 @@
 """Where the cycles of an operation go: useful products, and what each kind of loss adds to them.
 
-The split is a staircase of times, each of which adds one cause to the one before. With P = rows·cols·cores MAC units, F folds (all
-groups), X steps that stream past the array in a fold (M rows of a weight-stationary fold, N' columns of an input-stationary one,
-the reduction K' of an output-stationary one) and `passes` array passes a product, one repeat takes
+The split is a staircase of times, each of which adds one cause to the one before. With P = rows·cols·cores MAC units, F folds (of
+all groups), X steps that stream past the array in a fold (M rows of a weight-stationary fold, N' columns of an input-stationary
+one, the reduction K' of an output-stationary one) and `passes` array passes a product, one repeat takes
 
 ==============  =========================================================  ==================================================
 part            systolic array                                             what the time up to here means

@@ -105,7 +105,7 @@ def needs(task: Task, around: Surroundings) -> tuple[Need, ...]:
     for step in task.steps[1:]:
         for name in step.inputs:
             if name not in made and name not in found:
-                found[name] = _riding_need(step.operation, around.tensors[name])
+                found[name] = _riding_need(step.operation, name, task, around)
         made.add(step.output)
     return tuple(
         Need(
@@ -211,11 +211,13 @@ def _attention_needs(
     return found + [(name, row) for name in source if name not in factor]
 
 
-def _riding_need(operation: TensorOperation | VectorOperation, tensor: Tensor) -> _Part:
+def _riding_need(operation: TensorOperation | VectorOperation, name: str, task: Task, around: Surroundings) -> _Part:
     """What work on the stream of a product needs of its other operands, at first."""
     if operation.repeats > 1:
         return _Part("step", f"1 of {operation.repeats} steps", 1 / operation.repeats)
-    return _Part("element", "the same element", 1 / tensor.elements)
+    if ".bwd." in task.name and around.node(task) is not None:
+        return _sample(around, "it goes backwards from the last step")
+    return _Part("element", "the same element", 1 / around.tensors[name].elements)
 
 
 def _vector_need(name: str, task: Task, around: Surroundings) -> _Part:

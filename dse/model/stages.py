@@ -26,6 +26,9 @@ INPUTS, WEIGHTS, OUTPUTS, VECTOR = range(4)
 """Rows of a traffic table: bytes of the input operand, of the weights (second factor), of the output, of vector work."""
 
 
+ACTIVATIONS: frozenset[Operand] = frozenset({"input", "output"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streaming:
     """How a machine moves what does not stay on chip, and what it may keep (fields as in `Device`)."""
@@ -193,8 +196,7 @@ def _operation_traffic(
     moved = _streamed(operation, home, shares, left, streaming)
     if operation.carried_bits and streaming.activations == "resident":
         carried = -(-operation.carried_bits // BITS_PER_BYTE)
-        everything: frozenset[Operand] = home | {"input", "output"}
-        alone = _streamed(operation, everything, WHOLE, left.less(carried), streaming)
+        alone = _streamed(operation, home | ACTIVATIONS, WHOLE, left.less(carried), streaming)
         if "output" not in home:
             alone[OUTPUTS] += -(-stage.made_bits // BITS_PER_BYTE)
         moved = np.where(alone.sum(axis=0) < moved.sum(axis=0), alone, moved)

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict
 from typing import Any, cast
 
-from dse.model.explain import TIME_PARTS, LayerExplanation, ScenarioExplanation
+from dse.model.explanation import TIME_PARTS, LayerExplanation, ScenarioExplanation
 from dse.model.losses import ARRAY_PARTS
 from dse.model.reuse import Mapping
 from dse.report.explain_layer import layer_sections

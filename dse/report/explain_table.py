@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from dse.model.explain import TIME_PARTS, LayerExplanation, ScenarioExplanation, TensorUse, TimePart
+from dse.model.explanation import TIME_PARTS, LayerExplanation, ScenarioExplanation, TensorUse, TimePart
 from dse.model.needs import NeedKind
 from dse.report.tables import BOUND_MARK, plain_table
 from dse.units import format_quantity
@@ -18,12 +18,12 @@ from dse.units import format_quantity
 PART: dict[TimePart, tuple[str, str]] = {
     "useful": ("useful", "products that are wanted"),
     "padding": ("padding", "products with the zeros around a map"),
-    "wide_numbers": ("wide", "further passes of numbers wider than the array's"),
-    "array_edges": ("edges", "rows and columns of the array that part-full tiles leave idle"),
+    "wide_numbers": ("wide", "further passes for numbers wider than the array's"),
+    "array_edges": ("edges", "part-full tiles leave rows and columns idle"),
     "idle_cores": ("cores", "cores (or sets) that wait for the busiest"),
     "fill_and_drain": ("fill", "weights shift in, the pipeline fills and drains"),
-    "buffer_port": ("port", "the array waits for its edges to the buffer"),
-    "vector": ("vector", "the vector unit works longer than the array, or after it"),
+    "buffer_port": ("port", "the array waits for its buffer"),
+    "vector": ("vector", "the vector unit works on when the array is done"),
     "memory": ("memory", "loads and stores that no work hides"),
     "waiting": ("wait", "a step waits for the step before"),
 }
@@ -127,7 +127,7 @@ class _Layers:
         marks = {_mark(tensor) for layer in layers for tensor in layer.activations.tensors}
         losses = {layer.worst_loss for layer in layers}
         bounds = {"cannot run" if layer.problem else str(layer.row["bound"]) for layer in layers}
-        needed = {need.kind for layer in layers for need in layer.needs}
+        needed: set[NeedKind] = {need.kind for layer in layers for need in layer.needs}
         kinds = [f"{PLACE[place]} {PLACE_TEXT[place]}" for place in PLACE if place in places]
         lines = [
             ("weights", "; ".join([*kinds, "h their load hides behind compute, e part of it is exposed"]) if kinds else ""),

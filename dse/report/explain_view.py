@@ -9,10 +9,11 @@ from rich.console import RenderableType
 
 from dse.hardware.space import Space
 from dse.model.breakdown import Result, evaluate
-from dse.model.explain import LayerExplanation, ScenarioExplanation, explain_scenario
-from dse.report.explain_layer import layer_report, layers_named
+from dse.model.explain import explain_scenario
+from dse.model.explanation import LayerExplanation, ScenarioExplanation
+from dse.report.explain_layer import layer_report, layers_named, no_layer
 from dse.report.explain_table import explain_report, problems
-from dse.workload.workload import Workload
+from dse.workload.workload import Scenario, Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +53,15 @@ def explain_view(workload: Workload, space: Space, *, layer: str | None = None, 
     A `layer` is looked for in the slowest scenario first, then in the others in turn. Raises `InputError` for a space of several
     designs and for a layer that is in none of them.
     """
+    has = [layer is None or _has(scenario, layer) for scenario in workload.scenarios]
+    if layer is not None and not any(has):
+        raise no_layer(layer, workload.scenarios)
     result = evaluate(workload, space)
     latency = result.scenarios["latency_s"].to_numpy()
     slowest = int(latency.argmax())
     order = [slowest, *(index for index in range(len(latency)) if index != slowest)]
     if layer is not None:
-        has = (index for index in order if _has(workload, index, layer))
-        chosen = [next(has, slowest)]
+        chosen = [next(index for index in order if has[index])]
     else:
         chosen = list(range(len(latency))) if every else [slowest]
     scenarios = tuple(explain_scenario(result, workload.scenarios[index]) for index in chosen)
@@ -66,5 +69,5 @@ def explain_view(workload: Workload, space: Space, *, layer: str | None = None, 
     return ExplainView(result=result, scenarios=scenarios, layers=layers)
 
 
-def _has(workload: Workload, index: int, layer: str) -> bool:
-    return any(layer in (step.name, step.layer) for step in workload.scenarios[index].lower().steps)
+def _has(scenario: Scenario, layer: str) -> bool:
+    return any(layer in (step.name, step.layer) for step in scenario.lower().steps)

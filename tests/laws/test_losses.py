@@ -91,7 +91,15 @@ def test_a_part_is_there_for_its_cause_alone(work):
 
 
 def test_a_floating_product_on_integers_has_no_parts():
-    arrays = Arrays(*()) if False else Arrays(
-        rows=np.array([8]), cols=np.array([8]), cores=np.array([1]), dataflow=np.array([0]), precision=np.array([FORMATS.index("int8")])
+    arrays = (
+        Arrays(*())
+        if False
+        else Arrays(
+            rows=np.array([8]),
+            cols=np.array([8]),
+            cores=np.array([1]),
+            dataflow=np.array([0]),
+            precision=np.array([FORMATS.index("int8")]),
+        )
     )
     assert array_work(arrays, replace(Gemm(m=4, n=4, k=4), floating=True)) is None
