@@ -181,7 +181,10 @@ class _View:
         if operation is None and node is not None and isinstance(node.layer, Embedding):
             bits = self.scenario.precision.weight_bits
             elements, macs = node.layer.parameters, 0
-            size, moved = -(-elements * bits // BITS_PER_BYTE), float(task.vector_ops * bits / BITS_PER_BYTE)
+            size, moved = (
+                -(-elements * bits // BITS_PER_BYTE),
+                min(task.vector_ops * bits / BITS_PER_BYTE, float(row["vector_dram_bytes"])),
+            )
         elif operation is not None and operation.weight_role == "weight":
             elements, macs = operation.weight_elements, operation.macs
             size, moved = stage.weight_bytes, float(row["weight_dram_bytes"])

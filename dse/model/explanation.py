@@ -136,6 +136,9 @@ class LayerExplanation:
     energy: Energy
     problem: str | None
 
+    def __repr__(self) -> str:
+        return f"<LayerExplanation of {self.name}: {self.problem or f'time_s={self.time_s:.4g}'}>"
+
     @property
     def name(self) -> str:
         """Name of the task."""
@@ -172,6 +175,9 @@ class ScenarioExplanation:
     result: Result
     layers: tuple[LayerExplanation, ...]
     summary: Dictionary[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<ScenarioExplanation of {self.scenario.name} on {self.result.space.name}: {len(self.layers)} layers>"
 
     def share(self, part: TimePart) -> float:
         """A part of the time of all layers together."""
