@@ -236,6 +236,7 @@ class _View:
             buffers=int(self.storage.buffers[0]),
             moved_bytes=float(self.plan.moved[index, [INPUTS, WEIGHTS, OUTPUTS], 0].sum()),
         )
+        second = task.operation is not None and task.operation.weight_role != "weight"
         return Activations(
             tensors=tensors,
             others=tuple(others.items()),
@@ -244,6 +245,8 @@ class _View:
             room_bytes=self._room(index),
             buffers=int(self.storage.buffers[0]),
             input_dram_bytes=float(row["input_dram_bytes"]),
+            factor_dram_bytes=float(row["weight_dram_bytes"]) if second else 0.0,
+            factor_rounding=self._rounding(task.operation) if second else 1.0,
             output_dram_bytes=float(row["output_dram_bytes"]),
             beside_dram_bytes=float(row["vector_dram_bytes"]),
             mapping=streamed.mapping,

@@ -78,6 +78,8 @@ class Activations:
 
     `usable_bytes` is the buffer, `resident_bytes` what all tensors on chip take, `others` those of them that this layer does not
     touch, with their bytes, `room_bytes` what is left for what streams (`buffers` times over: 2 where the next tile loads ahead).
+    `factor_dram_bytes` are those of a second factor that is no weight (keys, values), `factor_rounding` what fetching it in whole
+    array tiles adds.
     """
 
     tensors: tuple[TensorUse, ...]
@@ -87,6 +89,8 @@ class Activations:
     room_bytes: int
     buffers: int
     input_dram_bytes: float
+    factor_dram_bytes: float
+    factor_rounding: float
     output_dram_bytes: float
     beside_dram_bytes: float
     mapping: Mapping | None

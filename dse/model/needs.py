@@ -168,17 +168,31 @@ def _source_part(task: Task, operation: TensorOperation, node: Node | None, arou
         return _Part("rows", f"{rows} of {count(axis.extent, named)}{of_one}", rows / axis.extent / operation.n)
     if ".bwd." in task.name and operation.repeats == 1 and node is not None and operation.n > batch:
         return _sample(around, "it goes backwards from the last step")
-    if node is not None and any(_takes_last(name, around) for name in node.inputs):
+    selected = next((each for name in (node.inputs if node is not None else ()) if (each := _selected(name, around))), None)
+    if selected is not None and selected.layer.steps == "last":
         return _sample(around, "its input is the last step")
+    if selected is not None:
+        return _Part("step", f"the first of {count(selected.steps, 'step')}", 1 / selected.steps / batch)
     steps = operation.n // batch * operation.repeats
     if steps > 1:
         return _Part("step", f"1 of {steps} steps" + (f", {count(batch, 'sample')}" if batch > 1 else ""), 1 / steps / batch)
     return _sample(around)
 
 
-def _takes_last(name: str, around: Surroundings) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """A layer that hands on one step of so many."""
+
+    layer: Select
+    steps: int
+
+
+def _selected(name: str, around: Surroundings) -> _Selected | None:
     node = around.nodes.get(name)
-    return node is not None and isinstance(node.layer, Select) and node.layer.steps == "last"
+    if node is None or not isinstance(node.layer, Select):
+        return None
+    shape = around.shapes[node.inputs[0]]
+    return _Selected(node.layer, shape.steps if isinstance(shape, Steps) else 1)
 
 
 def _first_window(axis: Axis) -> int:

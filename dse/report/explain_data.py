@@ -92,8 +92,16 @@ def activation_lines(explained: ScenarioExplanation, layer: LayerExplanation) ->
         + ("; twice held, so that the next tile loads ahead" if held.buffers > 1 else ""),
     )
     if layer.problem is None:
-        parts = {"inputs": held.input_dram_bytes, "outputs": held.output_dram_bytes, "other operands": held.beside_dram_bytes}
-        yield "cross DRAM", ", ".join(f"{name} {bytes_text(size)}" for name, size in parts.items())
+        parts = {
+            "inputs": held.input_dram_bytes,
+            "second factor": held.factor_dram_bytes,
+            "outputs": held.output_dram_bytes,
+            "other operands": held.beside_dram_bytes,
+        }
+        moving = ", ".join(f"{name} {bytes_text(size)}" for name, size in parts.items() if size)
+        yield "cross DRAM", moving or "no activations"
+        if held.factor_dram_bytes and held.factor_rounding != 1.0:
+            yield "", f"of the second factor, a factor of {held.factor_rounding:.4g} by {_rounding(explained)}"
     if held.mapping is not None:
         yield "mapping", f"{held.mapping} (What is on chip already, or stays, counts as 0 B.)"
     elif layer.operation is not None and explained.result.space.device.row_strips and not layer.problem:

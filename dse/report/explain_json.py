@@ -50,6 +50,7 @@ def _layer(layer: LayerExplanation, explained: ScenarioExplanation, *, formulas:
             "usable_bytes": held.usable_bytes,
             "resident_bytes": held.resident_bytes,
             "room_bytes": held.room_bytes,
+            "factor_dram_bytes": held.factor_dram_bytes,
             "times_held": held.buffers,
             "least_room_bytes": held.least_room_bytes,
             "mapping": _mapping(held.mapping) if held.mapping is not None else None,

@@ -1,4 +1,4 @@
-"""The computational view agrees with the evaluation, whatever the machine: shares add up, loads hide or do not, bytes are those moved."""
+"""The computational view agrees with the evaluation, whatever the machine: shares add up, and bytes are those that move."""
 
 import math
 from dataclasses import replace

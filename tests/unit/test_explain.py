@@ -197,6 +197,25 @@ def test_needs_of_recurrence():
     assert found["fc", "rnn.1.fwd.output"] == ("sample", 1 / 2)
 
 
+def test_the_first_step_of_a_sequence_is_all_that_a_pooler_needs():
+    pooled = network(
+        Sequence(8, 10),
+        ("up", Linear(features=8), "input"),
+        ("first", Select(steps="first"), "up"),
+        ("pool", Linear(features=4), "first"),
+    )
+    assert parts(pooled)["pool", "up"] == ("step", 1 / 10 / 2)
+
+
+def test_keys_are_fetched_in_whole_tiles_too():
+    """TPU v1 fetches 64 x 1,024 keys of a head as 1·4 tiles of 256 x 256: four times their bytes."""
+    scores = layers(dse.load_workload("transformer").only("gpt2_decode@b8"))["layer.1.attention.scores"]
+    held = scores.activations
+    assert held.factor_rounding == 4
+    assert held.factor_dram_bytes == 4 * held.mapping.traffic_bytes["weight"]
+    assert scores.parameters is None
+
+
 def test_weight_gradients_sum_over_the_whole_batch():
     training = dse.load_workload("training").only("resnet50@b32+train")
     found = parts(training, TPU.with_values("precision", "bf16"))
