@@ -93,6 +93,39 @@ def test_a_part_is_there_for_its_cause_alone(work):
         assert parts.cycles == pytest.approx(sum(parts.part_cycles[:3]))
 
 
+@given(works())
+def test_the_formula_of_the_dataflow_gives_the_cycles(work):
+    """From how the folds lie on the busiest core, as the drill-down prints it."""
+    operation, arrays, skip = work
+    parts = array_work(arrays, operation, skip_padding=skip)
+    rows, cols, folds, steps = parts.rows, parts.cols, parts.folds_per_core, parts.steps_per_fold
+    formula = {
+        "weight_stationary": folds * (2 * rows + cols + steps - 2) - 1,
+        "weight_stationary_double_buffered": folds * max(steps, rows) + rows + cols - 2,
+        "output_stationary": folds * (rows + cols + steps - 2) - 1,
+        "input_stationary": folds * (2 * rows + cols + steps - 2) - 1,
+    }
+    if parts.dataflow in formula:
+        assert parts.cycles == operation.repeats * formula[parts.dataflow]
+    elif parts.dataflow != "ideal":
+        busy = folds * parts.stream * parts.passes * operation.repeats
+        assert parts.cycles - parts.part("buffer_port") == pytest.approx(busy) or busy >= parts.cycles
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_wide_numbers_and_cores_by_hand(cores):
+    """20 x 16 by 16 x 12 of 16 x 8 bits on 8 x 8: 2·2 folds of 20 rows, twice; on three cores the busiest has 2 of the 4."""
+    operation = replace(Gemm(m=20, n=12, k=16), input_bits=16)
+    parts = array_work(array("weight_stationary", 8, 8, cores), operation)
+    useful = 20 * 12 * 16 / (8 * 8 * cores)
+    edges = 4 * 20 * 2 / cores - 2 * useful
+    each, steps = (4, 40) if cores == 1 else (2, 40)
+    assert (parts.folds, parts.folds_per_core, parts.passes, parts.steps_per_fold) == (4, each, 2, steps)
+    assert parts.part_cycles[:4] == pytest.approx((useful, 0, useful, edges))
+    assert parts.part("idle_cores") == pytest.approx(each * steps - 160 / cores)
+    assert parts.cycles == each * (2 * 8 + 8 + 40 - 2) - 1
+
+
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 300), st.integers(1, 32), st.integers(1, 32))
 def test_whole_tiles_lose_nothing_at_the_edges(down, across, m, rows, cols):
     parts = array_work(array("weight_stationary", rows, cols, 1), Gemm(m=m, n=across * cols, k=down * rows))
