@@ -245,6 +245,45 @@ def evaluate(
 
 
 @app.command()
+def explain(
+    workload: WorkloadArgument,
+    on: Annotated[
+        str, typer.Option("--on", metavar="SPACE", help="A known chip, or a space with --set.", autocompletion=_complete_space)
+    ],
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", metavar="NAME", help="This scenario; by default the slowest.")
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option("--layer", "-l", metavar="L", help="One layer: the formulas with its numbers, and their sources."),
+    ] = None,
+    fixed: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain one machine layer by layer: what fits, what moves, what overlaps, what is lost, what must be ready first.
+
+    Example: dse explain vision --on tpu_v1 --scenario resnet50@b8 --layer res4a_conv2
+    """
+    from dse.inputs.job import one_scenario, with_values
+    from dse.inputs.spaces import load_space
+    from dse.inputs.workloads import load_workload
+    from dse.report.explain_view import explain_view
+
+    loaded = load_workload(workload)
+    machine = with_values(load_space(on), fixed or ())
+    view = explain_view(loaded if scenario is None else one_scenario(loaded, scenario), machine, layer=layer, every=as_json)
+    if as_json:
+        from dse.report.explain_json import explain_json
+
+        _print_json(explain_json(view))
+    else:
+        _print(view.report())
+    if not view.runs:
+        _say(view.cannot_run)
+        raise typer.Exit(EXIT_NO)
+
+
+@app.command()
 def reuse(
     workload: WorkloadArgument,
     layer: Annotated[

@@ -58,7 +58,7 @@ def _swept(points: Ints) -> Ints:
     count, stairs = 0, 0
     for row in range(len(points)):
         x, y = points[row, 1], points[row, 2]
-        at = np.searchsorted(second[:stairs], x, side="right")
+        at = int(np.searchsorted(second[:stairs], x, side="right"))  # pyright: ignore[reportUnknownArgumentType]
         if at > 0 and third[at - 1] <= y:
             continue
         kept[count] = row

@@ -101,11 +101,11 @@ def array_table(arrays: Arrays, operations: Sequence[TensorOperation], *, skip_p
             continue
         rows, cols, cores = (column[chosen, None] for column in (arrays.rows, arrays.cols, arrays.cores))
         native_bits = _NATIVE_BITS[arrays.precision[chosen]][:, None]
-        core = _Core(rows=rows, cols=cols, cores=cores, native_bits=native_bits, passes=_passes(native_bits, shapes))
+        core = Core(rows=rows, cols=cols, cores=cores, native_bits=native_bits, passes=passes_of(native_bits, shapes))
         cannot = (shapes.floating > 0) & ~_IS_FLOATING[arrays.precision[chosen], None]
         for candidate in SYSTOLIC if dataflow == "best" else (dataflow,):
             skips = skip_padding and candidate in SKIPS_PADDING
-            cycles = _cycles(candidate, core, shapes, skip_padding=skips) * shapes.repeats
+            cycles = cycles_of(candidate, core, shapes, skip_padding=skips) * shapes.repeats
             cycles[cannot] = np.inf
             better = cycles < table.cycles[chosen]
             buffer_bytes = _buffer_bytes(candidate, rows, cols, shapes) * shapes.repeats
@@ -119,7 +119,7 @@ def array_table(arrays: Arrays, operations: Sequence[TensorOperation], *, skip_p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Core:
+class Core:
     """Arrays as columns, shape (arrays, 1); `passes`, shape (arrays, operations), are those that one product takes."""
 
     rows: IntColumn
@@ -129,7 +129,7 @@ class _Core:
     passes: IntColumn
 
 
-def _passes(native_bits: IntColumn, shapes: Nests) -> IntColumn:
+def passes_of(native_bits: IntColumn, shapes: Nests) -> IntColumn:
     """Array passes that one product takes: an 8-bit array multiplies 8b x 16b in 2 and 16b x 16b in 4 (TPU v1, section 2)."""
     return ceil(shapes.input_bits, native_bits) * ceil(shapes.weight_bits, native_bits)
 
@@ -149,7 +149,7 @@ def _first_weights(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: Nest
     return np.minimum(rows, s.k) * np.minimum(cols, s.n)
 
 
-def _cycles(dataflow: Dataflow, core: _Core, s: Nests, *, skip_padding: bool) -> FloatColumn:
+def cycles_of(dataflow: Dataflow, core: Core, s: Nests, *, skip_padding: bool) -> FloatColumn:
     """Cycles of one repeat, shape (arrays, operations); work is spread over cores in the cheapest of the ways below."""
     rows, cols, cores = core.rows, core.cols, core.cores
     if dataflow == "ideal":
@@ -160,15 +160,16 @@ def _cycles(dataflow: Dataflow, core: _Core, s: Nests, *, skip_padding: bool) ->
         return np.maximum(ceil(folds, cores) * core.passes, _buffer_bytes(dataflow, rows, cols, s) / edge_bytes)
     if dataflow == "row_stationary":
         return row_stationary.cycles(rows, cols, cores, s, core.passes, core.native_bits, skip_padding=skip_padding)
-    folds = s.groups * _folds(dataflow, rows, cols, s)
+    folds = s.groups * folds_of(dataflow, rows, cols, s)
     # Folds over cores, with cores beyond the folds sharing the stream of a fold; or every stream shared by all cores.
-    cycles = _stream(dataflow, ceil(folds, cores), np.maximum(cores // folds, 1), rows, cols, s, core.passes)
+    cycles = stream_cycles(dataflow, ceil(folds, cores), np.maximum(cores // folds, 1), rows, cols, s, core.passes)
     if dataflow != "output_stationary":
-        cycles = np.minimum(cycles, _stream(dataflow, folds, cores, rows, cols, s, core.passes))
+        cycles = np.minimum(cycles, stream_cycles(dataflow, folds, cores, rows, cols, s, core.passes))
     return cycles.astype(np.float64)
 
 
-def _folds(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: Nests) -> IntColumn:
+def folds_of(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: Nests) -> IntColumn:
+    """Stationary tiles of one group on a systolic array."""
     if dataflow == "output_stationary":
         return ceil(s.m, rows) * ceil(s.n, cols)
     if dataflow == "input_stationary":
@@ -176,7 +177,7 @@ def _folds(dataflow: Dataflow, rows: IntColumn, cols: IntColumn, s: Nests) -> In
     return ceil(s.k, rows) * ceil(s.n, cols)
 
 
-def _stream(
+def stream_cycles(
     dataflow: Dataflow,
     folds: IntColumn,
     parts: IntColumn,

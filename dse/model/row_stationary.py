@@ -44,7 +44,7 @@ SCRATCHPAD_INPUTS, SCRATCHPAD_WEIGHTS, SCRATCHPAD_SUMS = 12, 224, 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sets:
+class Sets:
     """How jobs lie on the array, shape (arrays, operations)."""
 
     folds: IntColumn
@@ -54,7 +54,8 @@ class _Sets:
     channels: IntColumn
 
     @classmethod
-    def of(cls, rows: IntColumn, cols: IntColumn, s: Nests) -> _Sets:
+    def of(cls, rows: IntColumn, cols: IntColumn, s: Nests) -> Sets:
+        """The sets of operations on arrays."""
         slots = np.maximum(rows // s.height.taps, 1) * cols
         sets = np.maximum(slots // s.height.outputs, 1)
         q = np.maximum((SCRATCHPAD_INPUTS - 1) // s.width.taps, 1)
@@ -80,7 +81,7 @@ def cycles(
     `passes` are those of a wide product. With `skip_padding` an element leaves out the columns of the padding; an element whose
     row is padding waits for the others of its set.
     """
-    sets = _Sets.of(rows, cols, s)
+    sets = Sets.of(rows, cols, s)
     jobs = s.batch * s.groups * s.n * s.c * sets.folds * sets.strips
     each = s.width.true_multiplies if skip_padding else s.width.multiplies
     busy = ceil(jobs, sets.sets * cores) * each * passes
@@ -90,7 +91,7 @@ def cycles(
 
 def buffer_bytes(rows: IntColumn, cols: IntColumn, s: Nests) -> FloatColumn:
     """Bytes between buffer and array of one repeat, shape (arrays, operations)."""
-    sets = _Sets.of(rows, cols, s)
+    sets = Sets.of(rows, cols, s)
     lines = sets.folds * _positions(s.height, np.minimum(s.height.taps, rows), sets.strips)
     inputs = s.batch * s.groups * s.c * lines * _positions(s.width, s.width.taps, np.ones_like(sets.strips))
     outputs = s.m * s.groups * s.n
@@ -106,7 +107,7 @@ def buffer_bytes(rows: IntColumn, cols: IntColumn, s: Nests) -> FloatColumn:
 
 def first_weights(rows: IntColumn, cols: IntColumn, s: Nests) -> IntColumn:
     """Weights that the first pass holds, shape (arrays, operations)."""
-    sets = _Sets.of(rows, cols, s)
+    sets = Sets.of(rows, cols, s)
     return np.minimum(s.n, sets.filters) * np.minimum(s.c, sets.channels) * s.taps
 
 

@@ -26,6 +26,9 @@ INPUTS, WEIGHTS, OUTPUTS, VECTOR = range(4)
 """Rows of a traffic table: bytes of the input operand, of the weights (second factor), of the output, of vector work."""
 
 
+ACTIVATIONS: frozenset[Operand] = frozenset({"input", "output"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streaming:
     """How a machine moves what does not stay on chip, and what it may keep (fields as in `Device`)."""
@@ -190,6 +193,23 @@ def stage_traffic(
 def _operation_traffic(
     stage: Stage, operation: TensorOperation, stay: set[int], left: Storage, streaming: Streaming, *, weights_stay: bool
 ) -> FloatColumn:
+    home, shares = home_of(stage, operation, stay, weights_stay=weights_stay)
+    if streaming.row_strips is not None:
+        return _in_strips(operation, streaming.row_strips, left)
+    moved = _streamed(operation, home, shares, left, streaming)
+    if operation.carried_bits and streaming.activations == "resident":
+        carried = -(-operation.carried_bits // BITS_PER_BYTE)
+        alone = _streamed(operation, home | ACTIVATIONS, WHOLE, left.less(carried), streaming)
+        if "output" not in home:
+            alone[OUTPUTS] += -(-stage.made_bits // BITS_PER_BYTE)
+        moved = np.where(alone.sum(axis=0) < moved.sum(axis=0), alone, moved)
+    return moved
+
+
+def home_of(
+    stage: Stage, operation: TensorOperation, stay: AbstractSet[int], *, weights_stay: bool
+) -> tuple[frozenset[Operand], Shares]:
+    """The operands of a stage's operation that are on chip as a whole, and what part of input and weights moves otherwise."""
     kept_input = _fraction(stage, stage.source, stay)
     cached = stage.cached_bits / (operation.weight_elements * operation.weight_bits)
     kept_factor = _fraction(stage, stage.factor, stay) * max(1.0 - cached, 0.0)
@@ -200,20 +220,10 @@ def _operation_traffic(
         home.add("weight")
     if stage.result is not None and stage.result in stay:
         home.add("output")
-    if streaming.row_strips is not None:
-        return _in_strips(operation, streaming.row_strips, left)
-    moved = _streamed(operation, home, (1.0 - kept_input % 1.0, 1.0 - kept_factor % 1.0), left, streaming)
-    if operation.carried_bits and streaming.activations == "resident":
-        carried = -(-operation.carried_bits // BITS_PER_BYTE)
-        everything: set[Operand] = {"input", "output", *home}
-        alone = _streamed(operation, everything, WHOLE, left.less(carried), streaming)
-        if "output" not in home:
-            alone[OUTPUTS] += -(-stage.made_bits // BITS_PER_BYTE)
-        moved = np.where(alone.sum(axis=0) < moved.sum(axis=0), alone, moved)
-    return moved
+    return frozenset(home), (1.0 - kept_input % 1.0, 1.0 - kept_factor % 1.0)
 
 
-def _fraction(stage: Stage, tensors: tuple[int, ...], stay: set[int]) -> float:
+def _fraction(stage: Stage, tensors: tuple[int, ...], stay: AbstractSet[int]) -> float:
     """The part of an operand's tensors that stays on chip; 0 for an operand of no tensors."""
     total = sum(stage.bits[tensor] for tensor in tensors)
     kept = sum(stage.bits[tensor] for tensor in tensors if tensor in stay)
