@@ -35,16 +35,17 @@ class Archive:
         return covered
 
     def add(self, losses: FloatColumn, numbers: IntColumn) -> None:
-        """Put in what nothing in the archive equals or betters; `numbers` has shape (points, columns)."""
+        """Put in what nothing in the archive equals or betters; `numbers` has shape (points, columns). All of it or nothing."""
         fresh = ~self.covers(losses)
         if not fresh.any():
             return
         losses, numbers = losses[fresh], numbers[fresh]
-        while self._trees and len(self._trees[-1].numbers) < 2 * len(losses):
-            last = self._trees.pop()
+        trees = list(self._trees)
+        while trees and len(trees[-1].numbers) < 2 * len(losses):
+            last = trees.pop()
             losses, numbers = np.concatenate([last.losses, losses]), np.concatenate([last.numbers, numbers])
         kept = best_rows(losses)
-        self._trees.append(_Tree.of(losses[kept], numbers[kept]))
+        self._trees = [*trees, _Tree.of(losses[kept], numbers[kept])]
 
     def best(self) -> tuple[FloatColumn, IntColumn]:
         """Every non-dominated point once: losses and numbers."""
@@ -65,8 +66,6 @@ def best_rows(losses: FloatColumn) -> IntColumn:
     _, first = np.unique(losses, axis=0, return_index=True)
     first = np.sort(first)
     tree = _Tree.of(losses[first], first[:, None])
-    owner = np.empty(len(losses), dtype=np.int64)
-    owner[first] = np.arange(len(first))
     alone = ~_covered(losses[first], *tree.cells, np.arange(len(first)), tree.order)
     return first[alone]
 

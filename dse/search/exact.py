@@ -26,10 +26,10 @@ from dse.hardware.space import Space
 from dse.model.work import work_of
 from dse.search.archive import Archive
 from dse.search.bounds import Bounds, bounds_of
-from dse.search.front import BLOCK, Certificate, Front, make_front, no_feasible_design, score
+from dse.search.front import Certificate, Front, make_front, no_feasible_design, score
 from dse.workload.workload import Workload
 
-EPSILONS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0)
+EPSILONS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0)
 """Of the passes; the last is exact."""
 
 BOXES_AT_ONCE = 32_768
@@ -40,6 +40,9 @@ MOST_ASIDE = 20_000_000
 
 FIRST_DESIGNS = 20_000
 """Designs drawn at random, so that there is something to discard boxes by."""
+
+NEAREST_OF = 20_000
+"""Where nothing is feasible, the nearest of all designs is shown, or of so many drawn at random."""
 
 
 def exact_front(
@@ -161,3 +164,44 @@ class _Search:
         if self.on_progress is not None:
             size = self.bounds.space.size
             self.on_progress(min(size, size - self.n_kept + int(self.covered)), size)
+
+    def certificate(self, *, interrupted: bool) -> Certificate:
+        """What is known of the best of the archive."""
+        size = self.bounds.space.size
+        decided = size if self.epsilon == 0.0 else min(size - 1, size - self.n_kept + int(self.covered))
+        effort = f"{self.n_evaluated:,} evaluated, the rest replaced by other choices or bounded"
+        if size == 1:
+            kind, statement = "exact", "certified: the space holds this one design"
+        elif self.epsilon == 0.0:
+            kind = "exact"
+            statement = f"certified: all {size:,} designs covered ({effort}), no feasible one dominates any of these"
+        else:
+            cause = "interrupted" if interrupted else "out of time"
+            said = f"{cause} with {decided:,} of {size:,} designs decided ({effort}): "
+            kind = "epsilon" if np.isfinite(self.epsilon) else "none"
+            statement = said + (
+                f"every feasible design is within {self.epsilon:.2%} of one of these in every objective"
+                if kind == "epsilon"
+                else "no proof yet of how near these are to the best"
+            )
+        return Certificate(
+            kind=kind,
+            designs_covered=decided,
+            designs_in_space=size,
+            statement=statement,
+            epsilon=self.epsilon if kind != "none" else None,
+        )
+
+
+def _none_feasible(workload: Workload, space: Space, search: _Search) -> NoFeasibleDesign:
+    """The error that says nothing is feasible, with the nearest of some designs; of all where they are few."""
+    few = space.size <= NEAREST_OF
+    indices = space.indices(np.arange(space.size)) if few else space.random_indices(NEAREST_OF, seed=0)
+    error = no_feasible_design(space, [score(workload, space, indices)])
+    if few or search.epsilon > 0.0:
+        return error
+    return NoFeasibleDesign(
+        f"certified: none of the {space.size:,} designs keeps every limit; the nearest of {NEAREST_OF:,} drawn is shown",
+        error.nearest,
+        error.violations,
+    )
