@@ -132,7 +132,8 @@ def random_problem(seed):
 @pytest.mark.parametrize("seed", range(300))
 def test_equals_brute_force_bit_for_bit(monkeypatch, seed):
     monkeypatch.setattr(exact, "FIRST_DESIGNS", [0, 3, 20_000][seed % 3])
-    monkeypatch.setattr(exact, "BOXES_AT_ONCE", [7, 32_768][seed % 2])
+    monkeypatch.setattr(exact, "BOXES_AT_ONCE", [7, 32_768, 32_768, 32_768][seed % 4])
+    monkeypatch.setattr(exact, "EPSILONS", [(0.5, 0.05, 0.0), (0.0,)][seed % 2])
     workload, space = random_problem(seed)
     expected = brute_force(workload, space)
     if not len(expected):
