@@ -16,6 +16,9 @@ from dse.hardware.design import BoolColumn, FloatColumn, IntColumn
 BUCKET = 8
 """Points of the smallest cells of a tree."""
 
+FEW = 2048
+"""Rows that are not worth waking other threads for."""
+
 
 @dataclass(slots=True)
 class Archive:
@@ -66,8 +69,7 @@ def best_rows(losses: FloatColumn) -> IntColumn:
     _, first = np.unique(losses, axis=0, return_index=True)
     first = np.sort(first)
     tree = _Tree.of(losses[first], first[:, None])
-    alone = ~_covered(losses[first], *tree.cells, np.arange(len(first)), tree.order)
-    return first[alone]
+    return first[~tree.covers(losses[first], np.arange(len(first)))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,40 +104,60 @@ class _Tree:
             most[cells] = most[below].reshape(1 << level, 2, -1).max(axis=1)
         return cls(losses=losses, numbers=numbers, cells=(points, least, most), order=order)
 
-    def covers(self, rows: FloatColumn) -> BoolColumn:
-        return _covered(np.ascontiguousarray(rows), *self.cells, np.full(len(rows), -1), self.order)
+    def covers(self, rows: FloatColumn, itself: IntColumn | None = None) -> BoolColumn:
+        """Which rows some point equals or betters in every objective, other than the one numbered `itself`, shape (rows,)."""
+        covered = _covered_many if len(rows) > FEW else _covered_few
+        none = np.full(len(rows), -1) if itself is None else itself
+        return covered(np.ascontiguousarray(rows), *self.cells, none, self.order)
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _is_covered(
+    row: FloatColumn, points: FloatColumn, least: FloatColumn, most: FloatColumn, itself: int, order: IntColumn
+) -> bool:
+    """Whether some point, other than the one numbered `itself`, equals or betters a row in every objective."""
+    buckets, objectives = len(least) // 2, points.shape[1]
+    stack = np.empty(64, dtype=np.int64)
+    stack[0], waiting = 1, 1
+    while waiting:
+        waiting -= 1
+        cell = stack[waiting]
+        reaches, inside = True, True
+        for objective in range(objectives):
+            reaches = reaches and least[cell, objective] <= row[objective]
+            inside = inside and most[cell, objective] <= row[objective]
+        if not reaches:
+            continue
+        if inside and itself < 0:
+            return True
+        if cell < buckets:
+            stack[waiting], stack[waiting + 1] = 2 * cell + 1, 2 * cell
+            waiting += 2
+            continue
+        for point in range((cell - buckets) * BUCKET, (cell - buckets + 1) * BUCKET):
+            better = order[point] != itself
+            for objective in range(objectives):
+                better = better and points[point, objective] <= row[objective]
+            if better:
+                return True
+    return False
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _covered_few(
+    rows: FloatColumn, points: FloatColumn, least: FloatColumn, most: FloatColumn, itself: IntColumn, order: IntColumn
+) -> BoolColumn:
+    found = np.zeros(len(rows), dtype=np.bool_)
+    for row in range(len(rows)):
+        found[row] = _is_covered(rows[row], points, least, most, itself[row], order)
+    return found
 
 
 @numba.njit(parallel=True, cache=True, error_model="numpy", nogil=True)
-def _covered(
+def _covered_many(
     rows: FloatColumn, points: FloatColumn, least: FloatColumn, most: FloatColumn, itself: IntColumn, order: IntColumn
 ) -> BoolColumn:
-    """Which rows some point, other than the one numbered `itself`, equals or betters in every objective."""
     found = np.zeros(len(rows), dtype=np.bool_)
-    buckets, objectives = len(least) // 2, points.shape[1]
     for row in numba.prange(len(rows)):
-        stack = np.empty(64, dtype=np.int64)
-        stack[0], waiting = 1, 1
-        while waiting and not found[row]:
-            waiting -= 1
-            cell = stack[waiting]
-            reaches, inside = True, True
-            for objective in range(objectives):
-                reaches = reaches and least[cell, objective] <= rows[row, objective]
-                inside = inside and most[cell, objective] <= rows[row, objective]
-            if not reaches:
-                continue
-            if inside and itself[row] < 0:
-                found[row] = True
-            elif cell < buckets:
-                stack[waiting], stack[waiting + 1] = 2 * cell + 1, 2 * cell
-                waiting += 2
-            else:
-                for point in range((cell - buckets) * BUCKET, (cell - buckets + 1) * BUCKET):
-                    better = order[point] != itself[row]
-                    for objective in range(objectives):
-                        better = better and points[point, objective] <= rows[row, objective]
-                    if better:
-                        found[row] = True
-                        break
+        found[row] = _is_covered(rows[row], points, least, most, itself[row], order)
     return found

@@ -17,10 +17,13 @@ from dse.search.exact import exact_front
 from dse.search.front import losses_of, score
 
 KIB = 1024
+WORKLOADS = {name: dse.load_workload(name) for name in ("mlp", "speech", "vision")}
 SCENARIOS = {
+    "mlp": tuple(scenario.name for scenario in WORKLOADS["mlp"].scenarios),
+    "vision": ("alexnet@b1", "alexnet@b8"),
     "speech": ("keyword_spotting@b1", "keyword_spotting@b4", "gnmt_decoder_step@b1"),
-    "mlp": None,
 }
+SPACES = {name: dse.load_space(name) for name in ("edge", "datacenter", "three_knobs")}
 CHIP = {
     "array_rows": (1, 3, 8, 16, 17, 32, 64, 256),
     "array_cols": (1, 4, 8, 16, 24, 32, 128),
@@ -53,9 +56,8 @@ def some(draw, values, most):
 def random_workload(draw):
     """A few scenarios of a shipped workload, at times with a latency limit of their own."""
     name = str(draw.choice(sorted(SCENARIOS)))
-    workload = dse.load_workload(name)
-    named = SCENARIOS[name]
-    few = [each for each in workload.scenarios if named is None or each.name in named]
+    workload = WORKLOADS[name]
+    few = [each for each in workload.scenarios if each.name in SCENARIOS[name]]
     chosen = [few[at] for at in sorted(draw.choice(len(few), size=draw.integers(1, min(3, len(few)) + 1), replace=False))]
     weighted = tuple(replace(scenario, weight=float(draw.choice([1.0, 3.0, 0.7]))) for scenario in chosen)
     return replace(workload, scenarios=weighted)
@@ -65,7 +67,7 @@ def random_space(draw):
     """A space of at most a few thousand designs; a third are three-knob spaces with unit prices."""
     if draw.random() < 0.3:
         given = {name: some(draw, values, 4 if name in ("compute_units", "bandwidth", "sram") else 2) for name, values in KNOBS.items()}
-        space = replace(dse.load_space("three_knobs"), parameters=completed(given))
+        space = replace(SPACES["three_knobs"], parameters=completed(given))
     else:
         given = {name: some(draw, values, 2) for name, values in CHIP.items()}
         skips = draw.random() < 0.15
@@ -74,7 +76,7 @@ def random_space(draw):
             given |= {"memory": ("abstract",), "channels": (1,), "bandwidth": (5e9, 2e10, 8e10)}
         for name in ("array_rows", "array_cols", "sram"):
             given[name] = some(draw, CHIP[name], 3)
-        space = replace(dse.load_space(str(draw.choice(["edge", "datacenter"]))), parameters=completed(given))
+        space = replace(SPACES[str(draw.choice(["edge", "datacenter"]))], parameters=completed(given))
         padding = "skipped" if skips else "multiplied"
         space = replace(space, device=replace(space.device, padding=padding, volume=[None, 100_000][draw.integers(2)]))
     device = replace(
