@@ -199,16 +199,23 @@ class Bounds:
                 + latency * costs.static_power_w[:, None]
             )
         floating = np.array([name in FLOATING_FORMATS for name in FORMATS])[self.arrays.precision[array]]
-        return Metrics(
-            work=self.work, latency_s=latency, energy_j=energy, dram_bytes=dram, floating_array=floating, costs=costs
-        )
+        return Metrics(work=self.work, latency_s=latency, energy_j=energy, dram_bytes=dram, floating_array=floating, costs=costs)
 
 
 def _taken(costs: Costs, rows: IntColumn) -> Costs:
     """The columns of `costs` that metrics and limits read, at these rows."""
-    names = ("area_mm2", "price_usd", "mac_energy_j", "vector_energy_j_per_op", "sram_energy_j_per_byte", "dram_energy_j_per_byte",
-             "static_power_w", "peak_power_w", "dram_capacity_bytes")  # fmt: skip
-    return replace(costs, **{name: getattr(costs, name)[rows] for name in names})
+    return replace(
+        costs,
+        area_mm2=costs.area_mm2[rows],
+        price_usd=costs.price_usd[rows],
+        mac_energy_j=costs.mac_energy_j[rows],
+        vector_energy_j_per_op=costs.vector_energy_j_per_op[rows],
+        sram_energy_j_per_byte=costs.sram_energy_j_per_byte[rows],
+        dram_energy_j_per_byte=costs.dram_energy_j_per_byte[rows],
+        static_power_w=costs.static_power_w[rows],
+        peak_power_w=costs.peak_power_w[rows],
+        dram_capacity_bytes=costs.dram_capacity_bytes[rows],
+    )
 
 
 def bounds_of(space: Space, work: Work) -> Bounds:
@@ -236,7 +243,6 @@ def bounds_of(space: Space, work: Work) -> Bounds:
         forests[LANES].spread([np.sqrt(lane.vector_lanes + 1.0)]),
         forests[NODE].spread([node.node_nm]),
     )
-    fold = forests[ARRAY].least
     none = forests[LANES].least(lane.vector_lanes) == 0
     return Bounds(
         space=space,
@@ -244,7 +250,7 @@ def bounds_of(space: Space, work: Work) -> Bounds:
         choices=tuple(kept.values()),
         forests=forests,
         spreads=spreads,
-        arrays=ArrayRows(**{name: fold(getattr(arrays, name)) for name in ArrayRows.__slots__}),
+        arrays=arrays.folded(forests[ARRAY]),
         clock_most_hz=forests[FREQUENCY].most(clock.frequency_hz),
         clock_least_hz=forests[FREQUENCY].least(clock.frequency_hz),
         ledger=_with_nodes(rows, forests[STORAGE]),
@@ -263,9 +269,10 @@ def bounds_of(space: Space, work: Work) -> Bounds:
 
 def _with_nodes(rows: Ledger, forest: Forest) -> Ledger:
     """The ledger of every node of a forest of buffers: a leaf has its own rows, an inner node one row for each kind of work."""
-    storages, scenarios = len(rows.start), rows.start.shape[1] - 1
-    lengths = np.diff(rows.start, axis=1)
-    scenario = np.tile(np.arange(scenarios), storages).repeat(lengths.ravel())
+    storages: int = rows.first_load.shape[0]
+    scenarios: int = rows.first_load.shape[1]
+    lengths = rows.start[:, 1:] - rows.start[:, :-1]
+    scenario = np.repeat(np.tile(np.arange(scenarios), storages), lengths.ravel())
     storage = np.repeat(np.arange(storages), lengths.sum(axis=1))
     keys = np.stack([scenario.astype(np.float64), rows.operation.astype(np.float64), rows.vector_ops, rows.steps], axis=1)
     work, kind = np.unique(keys, axis=0, return_inverse=True)
@@ -277,16 +284,16 @@ def _with_nodes(rows: Ledger, forest: Forest) -> Ledger:
         return (total / times).reshape(storages, len(work))
 
     inner = forest.inner
-    count = np.bincount(kind.ravel()[storage == 0], weights=rows.count[storage == 0], minlength=len(work))
-    begins = np.searchsorted(work[:, 0], np.arange(scenarios + 1))
+    count = np.bincount(kind.ravel()[storage == 0], weights=rows.count[storage == 0], minlength=len(work)).astype(np.float64)
+    begins = np.searchsorted(work[:, 0], np.arange(scenarios + 1.0))
     start = np.concatenate([rows.start, len(rows.count) + np.arange(len(inner))[:, None] * len(work) + begins])
 
-    def joined(own: np.ndarray, shared: np.ndarray) -> np.ndarray:
-        return np.concatenate([own, np.tile(shared, len(inner)).astype(own.dtype)])
+    def joined(own: FloatColumn, shared: FloatColumn) -> FloatColumn:
+        return np.concatenate([own, np.tile(shared, len(inner))])
 
     return Ledger(
         start=start,
-        operation=joined(rows.operation, work[:, 1]),
+        operation=np.concatenate([rows.operation, np.tile(work[:, 1].astype(np.int64), len(inner))]),
         count=joined(rows.count, count),
         vector_ops=joined(rows.vector_ops, work[:, 2]),
         steps=joined(rows.steps, work[:, 3]),

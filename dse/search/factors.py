@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dse.hardware.cost import Costs, component_costs, edge_bytes_per_cycle
-from dse.hardware.design import FORMATS, BoolColumn, Designs, FloatColumn, IntColumn
+from dse.hardware.cost import component_costs, edge_bytes_per_cycle
+from dse.hardware.design import FORMATS, Designs, FloatColumn, IntColumn
 from dse.hardware.space import Space
 from dse.model.dominance import not_dominated
 from dse.model.evaluate import distinct_arrays, first_load_bytes, storage_of_designs, weight_factor
@@ -27,6 +27,7 @@ from dse.model.ledger import Ledger, ledger
 from dse.model.mapping import array_table
 from dse.model.stages import Storage, Streaming
 from dse.model.work import Work
+from dse.search.forest import Forest
 
 FACTORS: Mapping[str, tuple[str, ...]] = {
     "array": ("array_rows", "array_cols", "compute_units", "cores", "dataflow", "precision"),
@@ -57,9 +58,9 @@ class Needs:
         """Those of a space's objectives and budget and of the scenarios' own limits."""
         named = {objective.metric for objective in space.objectives}
         named |= {name for name in ("price", "power", "latency", "energy") if space.budget.limit(name) is not None}
-        limited = [scenario.latency_limit_s is not None or space.budget.scenario_limit(scenario.name) for scenario in work.scenarios]
+        limits = [limit for each in work.scenarios for limit in (each.latency_limit_s, space.budget.scenario_limit(each.name))]
         energy = "energy" in named
-        time = energy or bool(named & {"latency", "throughput"}) or any(bool(each) for each in limited)
+        time = energy or bool(named & {"latency", "throughput"}) or any(limit is not None for limit in limits)
         return cls(time=time, energy=energy, dram=time or "dram_bytes" in named, power="power" in named, price="price" in named)
 
 
@@ -143,8 +144,26 @@ class ArrayRows:
         if needs.time:
             rows += [*self.first_load_bytes.T, *self.cycles.T]
         else:
-            rows.append(np.isinf(self.cycles).any(axis=1).astype(np.float64))
+            rows.append(_impossible(self.cycles.T))
         return np.unique(np.array(rows), axis=0)
+
+    def folded(self, forest: Forest) -> ArrayRows:
+        """The least of every entry below each node of a forest of these arrays."""
+        return ArrayRows(
+            cycles=forest.least(self.cycles),
+            weight_factor=forest.least(self.weight_factor),
+            first_load_bytes=forest.least(self.first_load_bytes),
+            buffer_bytes=forest.least(self.buffer_bytes),
+            native_macs=forest.least(self.native_macs),
+            macs_per_cycle=forest.least(self.macs_per_cycle),
+            edge_bytes=forest.least(self.edge_bytes),
+            precision=forest.least(self.precision),
+        )
+
+
+def _impossible(table: FloatColumn) -> FloatColumn:
+    """1 where a column of a table, shape (rows, choices), holds an infinity, else 0."""
+    return np.asarray(np.isinf(table).any(axis=0), dtype=np.float64)
 
 
 def _same(codes: IntColumn, most: int) -> tuple[FloatColumn, FloatColumn]:
@@ -187,7 +206,13 @@ def storage_choices(space: Space, work: Work, needs: Needs) -> Choices:
     groups: dict[bytes, list[int]] = {}
     for at in range(len(designs)):
         part = slice(rows.start[at, 0], rows.start[at, -1])
-        same = (rows.start[at] - rows.start[at, 0], rows.operation[part], rows.count[part], rows.vector_ops[part], rows.steps[part])
+        same = (
+            rows.start[at] - rows.start[at, 0],
+            rows.operation[part],
+            rows.count[part],
+            rows.vector_ops[part],
+            rows.steps[part],
+        )
         key = b"|".join(column.tobytes() for column in same) + bytes([bool(designs.double_buffer[at])])
         groups.setdefault(key, []).append(at)
     kept: list[int] = []
@@ -198,7 +223,7 @@ def storage_choices(space: Space, work: Work, needs: Needs) -> Choices:
         if needs.dram:
             criteria += [*moved, *rows.first_load[members].T.astype(np.float64)]
         else:
-            criteria.append(np.isinf(moved).any(axis=0).astype(np.float64))
+            criteria.append(_impossible(moved))
         kept += [members[row] for row in not_dominated(np.unique(np.array(criteria), axis=0))]
     return all_of_them.take(np.array(sorted(kept), dtype=np.int64))
 
@@ -273,6 +298,3 @@ def kept_choices(space: Space, work: Work) -> dict[str, Choices]:
         "lanes": lane_choices(space, work, needs),
         "node": choices(space, "node"),
     }
-
-
-__all__ = ["FACTORS", "ArrayRows", "BoolColumn", "Choices", "Costs", "Needs", "choices", "kept_choices", "storage_rows"]

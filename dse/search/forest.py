@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from dse.hardware.design import FloatColumn, IntColumn
+from dse.hardware.design import BoolColumn, FloatColumn, IntColumn
 
 NO_CHILD = -1
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,42 +52,37 @@ class Forest:
         return cls(children=table, size=size, roots=np.array(roots, dtype=np.int64))
 
     @property
-    def n_items(self) -> int:
-        """Leaves of all trees."""
-        return len(self.size) - len(self.inner)
-
-    @property
     def inner(self) -> IntColumn:
         """Nodes that have children, each after both of them."""
         return np.flatnonzero(self.children[:, 0] != NO_CHILD)
 
     @property
-    def is_leaf(self) -> np.typing.NDArray[np.bool_]:
+    def is_leaf(self) -> BoolColumn:
         """Which nodes are items, shape (nodes,)."""
         return self.children[:, 0] == NO_CHILD
 
-    def least(self, values: np.typing.NDArray[np.generic]) -> np.typing.NDArray[np.generic]:
+    def least(self, values: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         """The least of the items below each node: shape (items, ...) to (nodes, ...)."""
         return self._folded(values, np.minimum)
 
-    def most(self, values: np.typing.NDArray[np.generic]) -> np.typing.NDArray[np.generic]:
+    def most(self, values: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         """The most of the items below each node: shape (items, ...) to (nodes, ...)."""
         return self._folded(values, np.maximum)
 
-    def spread(self, features: Sequence[FloatColumn]) -> FloatColumn:
+    def spread(self, features: Sequence[FloatColumn | IntColumn]) -> FloatColumn:
         """How far the items below a node are apart, shape (nodes,); negative for a leaf, which cannot be split.
 
         For each feature, shape (items, columns), the mean over its columns of log(most / least), added over features.
         """
         total = np.zeros(len(self.size))
         for feature in features:
-            table = feature.reshape(len(feature), -1)
+            table = feature.reshape(len(feature), -1).astype(np.float64)
             finite = np.where(np.isfinite(table), table, np.nanmax(np.where(np.isfinite(table), table, 0.0), initial=1.0))
             logs = np.log(np.maximum(finite, 1e-300))
-            total += (self._folded(logs, np.maximum) - self._folded(logs, np.minimum)).mean(axis=1)
+            total += np.asarray((self.most(logs) - self.least(logs)).mean(axis=1), dtype=np.float64)
         return np.where(self.is_leaf, -1.0, total)
 
-    def _folded(self, values: np.typing.NDArray[np.generic], fold: np.ufunc) -> np.typing.NDArray[np.generic]:
+    def _folded(self, values: npt.NDArray[Scalar], fold: np.ufunc) -> npt.NDArray[Scalar]:
         table = np.empty((len(self.size), *values.shape[1:]), dtype=values.dtype)
         table[: len(values)] = values
         for node in range(len(values), len(table)):

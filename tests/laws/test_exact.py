@@ -66,7 +66,9 @@ def random_workload(draw):
 def random_space(draw):
     """A space of at most a few thousand designs; a third are three-knob spaces with unit prices."""
     if draw.random() < 0.3:
-        given = {name: some(draw, values, 4 if name in ("compute_units", "bandwidth", "sram") else 2) for name, values in KNOBS.items()}
+        given = {
+            name: some(draw, values, 4 if name in ("compute_units", "bandwidth", "sram") else 2) for name, values in KNOBS.items()
+        }
         space = replace(SPACES["three_knobs"], parameters=completed(given))
     else:
         given = {name: some(draw, values, 2) for name, values in CHIP.items()}
@@ -169,3 +171,75 @@ def test_a_box_is_never_better_than_its_designs_and_one_design_is_its_own_bound(
         of_halves[rows] = losses
         assert (least[~single] <= of_halves.reshape(2, -1, losses.shape[1]).min(axis=0)).all()
         boxes = halves
+
+
+@pytest.mark.parametrize("seed", range(340, 380))
+def test_stopped_early_every_design_is_within_epsilon_of_a_returned_one(monkeypatch, seed):
+    """Two passes that put aside, and no exact one: what they promise holds for every design of the space."""
+    workload, space = random_problem(seed)
+    everything = everything_of(workload, space)
+    feasible = everything.losses[everything.feasible]
+    monkeypatch.setattr(exact, "EPSILONS", (0.5, 0.2))
+    monkeypatch.setattr(exact, "FIRST_DESIGNS", 2)
+    if not len(feasible):
+        with pytest.raises(NoFeasibleDesign):
+            exact_front(workload, space)
+        return
+    front = exact_front(workload, space)
+    found = losses_of(front.designs, space)
+    assert (front.certificate.kind, front.certificate.epsilon) == ("epsilon", 0.2)
+    assert (found[None] <= feasible[:, None] * (1 + front.certificate.epsilon)).all(axis=2).any(axis=1).all()
+
+
+def test_a_first_tile_that_nothing_hides_tells_arrays_of_equal_cycles_apart():
+    """16 x 4 units on 4 cores take the cycles of 8 x 32 on 1, and fill with a quarter of the weights."""
+    space = replace(SPACES["edge"], budget=replace(SPACES["edge"].budget, price_usd=None, power_w=None)).with_objectives(
+        "latency"
+    )
+    fixed = {"array_rows": "8,16", "array_cols": "4,32", "cores": "1,4", "dataflow": "dot_product", "double_buffer": "true"}
+    for name, values in (fixed | {"frequency": "500MHz", "sram": "1MiB", "memory": "lpddr5", "channels": "1"}).items():
+        space = space.with_values(name, values)
+    lenet = replace(WORKLOADS["mlp"], scenarios=tuple(each for each in WORKLOADS["mlp"].scenarios if each.name == "dlrm@b256"))
+    np.testing.assert_array_equal(losses_of(exact_front(lenet, space).designs, space), brute_force(lenet, space))
+
+
+def test_interruption_and_time_keep_what_was_found(monkeypatch):
+    """Ctrl-C after some blocks, or no time at all: a front, and a certificate that does not promise too much."""
+    workload = replace(WORKLOADS["speech"], scenarios=WORKLOADS["speech"].scenarios[-1:])
+    covered: list[int] = []
+
+    def stop(done, size):
+        assert size == SPACES["edge"].size
+        covered.append(done)
+        if len(covered) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(exact, "BOXES_AT_ONCE", 100)
+    front = exact_front(workload, SPACES["edge"], on_progress=stop)
+    assert front.interrupted
+    assert "interrupted" in front.certificate.statement
+    assert covered == sorted(covered)
+    assert front.certificate.kind != "exact"
+    assert covered[-1] <= front.certificate.designs_covered < SPACES["edge"].size
+    hurried = exact_front(workload, SPACES["edge"], seconds=0.0)
+    assert hurried.certificate.kind == "none"
+    assert len(hurried) >= 1
+
+
+def with_axis(space, name, values):
+    """The space with other values (SI) of one parameter."""
+    changed = [replace(axis, values=tuple(values)) if axis.name == name else axis for axis in space.parameters]
+    return replace(space, parameters=tuple(changed))
+
+
+def test_a_clock_that_costs_nothing_is_the_fastest():
+    """In a three-knob space without a limit on power 2.56 million designs have the front of the 64,000 of the fastest clock."""
+    space = SPACES["three_knobs"]
+    ranges = {"compute_units": (64, 4096), "bandwidth": (1e9, 1e11), "sram": (65536, 2**20), "frequency": (1e8, 1e9)}
+    for name, (low, high) in ranges.items():
+        space = with_axis(space, name, np.linspace(low, high, 40).round().astype(int).tolist())
+    lenet = replace(WORKLOADS["mlp"], scenarios=WORKLOADS["mlp"].scenarios[10:11])
+    front = exact_front(lenet, space)
+    assert front.certificate.designs_covered == space.size == 40**4
+    fastest = brute_force(lenet, with_axis(space, "frequency", [10**9]))
+    np.testing.assert_array_equal(losses_of(front.designs, space), fastest)
