@@ -191,18 +191,6 @@ def test_stopped_early_every_design_is_within_epsilon_of_a_returned_one(monkeypa
     assert (found[None] <= feasible[:, None] * (1 + front.certificate.epsilon)).all(axis=2).any(axis=1).all()
 
 
-def test_a_first_tile_that_nothing_hides_tells_arrays_of_equal_cycles_apart():
-    """16 x 4 units on 4 cores take the cycles of 8 x 32 on 1, and fill with a quarter of the weights."""
-    space = replace(SPACES["edge"], budget=replace(SPACES["edge"].budget, price_usd=None, power_w=None)).with_objectives(
-        "latency"
-    )
-    fixed = {"array_rows": "8,16", "array_cols": "4,32", "cores": "1,4", "dataflow": "dot_product", "double_buffer": "true"}
-    for name, values in (fixed | {"frequency": "500MHz", "sram": "1MiB", "memory": "lpddr5", "channels": "1"}).items():
-        space = space.with_values(name, values)
-    lenet = replace(WORKLOADS["mlp"], scenarios=tuple(each for each in WORKLOADS["mlp"].scenarios if each.name == "dlrm@b256"))
-    np.testing.assert_array_equal(losses_of(exact_front(lenet, space).designs, space), brute_force(lenet, space))
-
-
 def test_interruption_and_time_keep_what_was_found(monkeypatch):
     """Ctrl-C after some blocks, or no time at all: a front, and a certificate that does not promise too much."""
     workload = replace(WORKLOADS["speech"], scenarios=WORKLOADS["speech"].scenarios[-1:])
