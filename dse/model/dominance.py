@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from dse.model.windows import Ints
 
@@ -19,18 +20,18 @@ def staircase(first: Ints, second: Ints) -> Ints:
     return order[falls(second[order])]
 
 
-def not_dominated(columns: Ints) -> Ints:
+def not_dominated(columns: Ints | npt.NDArray[np.float64]) -> Ints:
     """Indices of the points (columns of shape (criteria, points)) that no other point equals or betters in every criterion."""
     if len(columns) == 3:
         order = np.lexsort(columns[::-1])
         return order[_swept(np.ascontiguousarray(columns[:, order].T))]
     # In this order no point is dominated by a later one, and the first rule out the most.
     order = np.argsort(np.log1p(columns).sum(axis=0), kind="stable")
-    return order[_kept(np.ascontiguousarray(columns[:, order].T))]
+    return order[_kept(np.asarray(columns[:, order].T, dtype=columns.dtype, order="C"))]
 
 
 @numba.njit(cache=True, nogil=True)
-def _kept(points: Ints) -> Ints:
+def _kept(points: npt.NDArray[np.int64 | np.float64]) -> Ints:
     """Rows of `points`, shape (points, criteria), that no row before them equals or betters in every criterion."""
     kept = np.empty(len(points), dtype=np.int64)
     count = 0

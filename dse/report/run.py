@@ -47,6 +47,7 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
                 "designs_covered": front.certificate.designs_covered,
                 "designs_in_space": front.certificate.designs_in_space,
                 "statement": front.certificate.statement,
+                "epsilon": front.certificate.epsilon,
             }
         ),
         "sampler": front.sampler,

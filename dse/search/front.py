@@ -24,14 +24,16 @@ from dse.workload.workload import Workload
 class Certificate:
     """What is known about a front.
 
-    `kind` is ``exact`` (no feasible design of the space dominates any of it, and every non-dominated objective vector is there)
-    or ``none`` (the best of the designs that were evaluated).
+    `kind` is ``exact`` (no feasible design of the space dominates any of it, and every non-dominated objective vector is there),
+    ``epsilon`` (every feasible design is within a factor of 1 + `epsilon` of one of these in every objective) or ``none`` (the
+    best of the designs that were evaluated).
     """
 
     kind: str
     designs_covered: int
     designs_in_space: int
     statement: str
+    epsilon: float | None = None
 
 
 def certificate(covered: int, size: int, *, interrupted: bool = False) -> Certificate:
@@ -48,7 +50,8 @@ def certificate(covered: int, size: int, *, interrupted: bool = False) -> Certif
         cause = "interrupted: " if interrupted else ""
         statement = f"{cause}best of {covered:,} different designs of {size:,}; no proof that nothing better exists"
     kind = "exact" if covered == size else "none"
-    return Certificate(kind=kind, designs_covered=covered, designs_in_space=size, statement=statement)
+    epsilon = 0.0 if covered == size else None
+    return Certificate(kind=kind, designs_covered=covered, designs_in_space=size, statement=statement, epsilon=epsilon)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
