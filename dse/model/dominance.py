@@ -24,7 +24,7 @@ def not_dominated(columns: Ints | npt.NDArray[np.float64]) -> Ints:
     """Indices of the points (columns of shape (criteria, points)) that no other point equals or betters in every criterion."""
     if len(columns) == 3:
         order = np.lexsort(columns[::-1])
-        return order[_swept(np.ascontiguousarray(columns[:, order].T))]
+        return order[_swept(np.asarray(columns[:, order].T, dtype=columns.dtype, order="C"))]
     # In this order no point is dominated by a later one, and the first rule out the most.
     order = np.argsort(np.log1p(columns).sum(axis=0), kind="stable")
     return order[_kept(np.asarray(columns[:, order].T, dtype=columns.dtype, order="C"))]
@@ -52,10 +52,10 @@ def _kept(points: npt.NDArray[np.int64 | np.float64]) -> Ints:
 
 
 @numba.njit(cache=True, nogil=True)
-def _swept(points: Ints) -> Ints:
+def _swept(points: npt.NDArray[np.int64 | np.float64]) -> Ints:
     """The same for three criteria, rows ascending in the first: a staircase of the other two is kept along the way."""
     kept = np.empty(len(points), dtype=np.int64)
-    second, third = np.empty(len(points), dtype=np.int64), np.empty(len(points), dtype=np.int64)
+    second, third = np.empty_like(points[:, 1]), np.empty_like(points[:, 2])
     count, stairs = 0, 0
     for row in range(len(points)):
         x, y = points[row, 1], points[row, 2]

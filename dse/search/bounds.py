@@ -199,7 +199,15 @@ class Bounds:
                 + latency * costs.static_power_w[:, None]
             )
         floating = np.array([name in FLOATING_FORMATS for name in FORMATS])[self.arrays.precision[array]]
-        return Metrics(work=self.work, latency_s=latency, energy_j=energy, dram_bytes=dram, floating_array=floating, costs=costs)
+        return Metrics(
+            work=self.work,
+            latency_s=latency,
+            energy_j=energy,
+            dram_bytes=dram,
+            chosen=None,
+            floating_array=floating,
+            costs=costs,
+        )
 
 
 def _taken(costs: Costs, rows: IntColumn) -> Costs:

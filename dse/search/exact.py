@@ -26,6 +26,7 @@ from dse.hardware.space import Space
 from dse.model.work import work_of
 from dse.search.archive import Archive
 from dse.search.bounds import Bounds, bounds_of
+from dse.search.every import front_of_every_design
 from dse.search.front import Certificate, Front, make_front, no_feasible_design, score
 from dse.workload.workload import Workload
 
@@ -56,9 +57,11 @@ def exact_front(
 
     With `seconds` the search ends about then, and the certificate gives the epsilon that was reached: every feasible design is
     within a factor of 1 + epsilon of a returned one in every objective. `on_progress(covered, size)` is called after each block.
-    Raises `NoFeasibleDesign` if no design keeps the limits. Ctrl-C keeps the front so far, and the certificate says what is
-    known of it.
+    For a workload with a free batch every design is evaluated instead. Raises `NoFeasibleDesign` if no design keeps the limits.
+    Ctrl-C keeps the front so far, and the certificate says what is known of it.
     """
+    if any(scenario.auto for scenario in workload.scenarios):
+        return front_of_every_design(workload, space, on_progress=on_progress)
     deadline = None if seconds is None else time.monotonic() + seconds
     search = _Search(bounds=bounds_of(space, work_of(workload)), deadline=deadline, on_progress=on_progress)
     interrupted = False

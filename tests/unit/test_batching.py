@@ -113,3 +113,17 @@ def test_a_search_shows_the_batch_of_each_design(free):
     assert set(batches) <= set(AUTO_BATCHES)
     rate = front.designs["throughput_per_s[net@auto]"]
     np.testing.assert_allclose(rate, batches / front.designs["latency_s[net@auto]"])
+
+
+def test_the_exact_front_of_a_free_batch_evaluates_every_design(free):
+    workload, space = free(), dse.load_space("edge").with_values("array_rows", "8,32").with_values("array_cols", "16")
+    for name, value in (("cores", "1,4"), ("frequency", "500MHz"), ("dataflow", "output_stationary"), ("double_buffer", "true")):
+        space = space.with_values(name, value)
+    for name, value in (("memory", "lpddr4,lpddr5"), ("channels", "1"), ("vector_lanes", "64"), ("node", "16 nm")):
+        space = space.with_values(name, value)
+    front = dse.exact_front(workload, space)
+    assert front.certificate.kind == "exact"
+    everything = evaluate_designs(work_of(workload), space.designs(space.indices(np.arange(space.size))), space)
+    keep = feasible(limits(everything, space))
+    least = everything.total_latency_s[keep].min()
+    assert front.designs["latency_s"].min() == least
