@@ -15,7 +15,7 @@ from dse.hardware.design import FORMATS, BoolColumn, Designs, FloatColumn, IntCo
 from dse.hardware.space import Device, Space
 from dse.model import kernel
 from dse.model.batching import chosen_runs
-from dse.model.ledger import Ledger, ledger
+from dse.model.ledger import Ledger, ledger, remember
 from dse.model.mapping import Arrays, ArrayTable, array_table
 from dse.model.stages import Storage, Streaming
 from dse.model.work import NO_OPERATION, Work
@@ -23,6 +23,9 @@ from dse.units import FLOATING_FORMATS
 
 CHUNK_CELLS = 20_000_000
 """Most cells (designs x runs, or arrays x operations) that one pass over the tables may hold: bounds memory."""
+
+MOST_PLANNED_AHEAD = 256
+"""Buffers of a space that are planned at once."""
 
 STORAGES_AT_ONCE = 1024
 """Distinct buffers whose ledger is held at once."""
@@ -123,6 +126,8 @@ def _weighted(values: FloatColumn, weight: FloatColumn) -> FloatColumn:
 def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
     """Metrics of every design; the work of a call grows with distinct arrays and capacities, then with designs x rows."""
     costs = component_costs(designs, space)
+    if len(designs) > 1:
+        _plan_ahead(work, space)
     size = (len(designs), len(work.runs))
     latency, dram, buffer, macs = (np.empty(size) for _ in range(4))
     rows_per_pass = max(1, CHUNK_CELLS // max(len(work.runs), 1))
@@ -151,6 +156,16 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
         floating_array=floating,
         costs=costs,
     )
+
+
+def _plan_ahead(work: Work, space: Space) -> None:
+    """Plan what stays on chip for every buffer of a space at once, where they are few: later calls find it done."""
+    sizes = np.array(space.parameter("sram").values, dtype=np.int64)
+    flags = np.array(space.parameter("double_buffer").values, dtype=np.bool_)
+    if len(sizes) * len(flags) <= MOST_PLANNED_AHEAD:
+        usable = np.floor(sizes * space.device.sram_efficiency).astype(np.int64)
+        storage = Storage(usable_bytes=np.repeat(usable, len(flags)), buffers=np.tile(np.where(flags, 2, 1), len(sizes)))
+        remember(work, storage, Streaming.of(space.device))
 
 
 def _pass(

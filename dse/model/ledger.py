@@ -49,11 +49,15 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of one scenario and one storage; columns operation, vector_ops, steps, weight_bytes, other_bytes, count."""
+    """The rows of one scenario and one storage; columns operation, vector_ops, steps, weight_bytes, other_bytes, count.
+
+    `plan` is what they come from.
+    """
 
     table: FloatColumn
     first_load: bool
     gap_fraction: float
+    plan: Plan
 
 
 def ledger(work: Work, storage: Storage, streaming: Streaming) -> Ledger:
@@ -83,6 +87,13 @@ def ledger(work: Work, storage: Storage, streaming: Streaming) -> Ledger:
     )
 
 
+def remember(work: Work, storage: Storage, streaming: Streaming) -> None:
+    """Write the rows of all runs with every storage, for `ledger` to find."""
+    keys = list(zip(storage.usable_bytes.tolist(), storage.buffers.tolist(), strict=True))
+    for run in work.runs:
+        _book(run, streaming, keys, storage)
+
+
 def _book(
     scenario: Scenario, streaming: Streaming, keys: list[tuple[int, int]], storage: Storage
 ) -> dict[tuple[int, int], _Rows]:
@@ -105,7 +116,7 @@ def _remembered(scenario: Scenario, streaming: Streaming) -> dict[tuple[int, int
 
 
 def _scenario_rows(scenario: Scenario, storage: Storage, streaming: Streaming) -> list[_Rows]:
-    graph, chosen = plan_of(scenario, storage, streaming)
+    graph, chosen = _planned(scenario, storage, streaming)
     number = {operation: index for index, operation in enumerate(local_operations(scenario))}
     operation = np.array([NO_OPERATION if task.operation is None else number[task.operation] for task in graph.tasks])
     tasks, storages = len(graph.tasks), len(storage)
@@ -129,13 +140,21 @@ def _scenario_rows(scenario: Scenario, storage: Storage, streaming: Streaming) -
     first = next((index for index, task in enumerate(graph.tasks) if task.operation is not None), None)
     loads = np.ones(storages, dtype=np.bool_) if first is None else ~chosen.weights_stay[first]
     return [
-        _Rows(rows.copy(), bool(load), float(gap))
-        for rows, load, gap in zip(np.split(folded, cuts), loads, chosen.gap_fraction, strict=True)
+        _Rows(rows.copy(), bool(load), float(gap), chosen.at(index))
+        for index, (rows, load, gap) in enumerate(zip(np.split(folded, cuts), loads, chosen.gap_fraction, strict=True))
     ]
 
 
 def plan_of(scenario: Scenario, storage: Storage, streaming: Streaming) -> tuple[Graph, Plan]:
-    """The tasks and tensors of a scenario, and what stays on chip; a training step changes its weights, so that none can."""
+    """The tasks and tensors of a scenario, and what stays on chip; the plan of one storage is looked up where it is known."""
+    if len(storage) != 1:
+        return _planned(scenario, storage, streaming)
+    key = (int(storage.usable_bytes[0]), int(storage.buffers[0]))
+    return graph_of(scenario, streaming), _book(scenario, streaming, [key], storage)[key].plan
+
+
+def _planned(scenario: Scenario, storage: Storage, streaming: Streaming) -> tuple[Graph, Plan]:
+    """A training step changes its weights, so that none can stay."""
     if isinstance(scenario.phase, Training):
         streaming = replace(streaming, weights="streamed")
     graph = graph_of(scenario, streaming)

@@ -123,7 +123,7 @@ def test_every_workload_on_every_space(dse, tmp_path, workload, space):
         assert evaluated.code == 0, evaluated.err
         result = json.loads(evaluated.out)
         assert all(scenario["latency_s"] > 0 for scenario in result["scenarios"])
-    ran = dse("search", workload, "--space", space, "--trials", "40" if space in KNOWN_CHIPS else "400")
+    ran = dse("search", workload, "--space", space, "--trials", "20" if space in KNOWN_CHIPS else "200")
     assert ran.code == 0, ran.err
     stored = pd.read_csv(run_folder(tmp_path) / "front.csv")
     again = library.evaluate_many(library.load_workload(workload), stored, library.load_space(space))
