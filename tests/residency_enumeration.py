@@ -10,7 +10,7 @@ import random
 
 import numpy as np
 
-from dse.model.residency import Graph
+from dse.model.graph import Graph
 from dse.model.stages import Storage, Streaming, stage_traffic
 from dse.workload.network import INPUT, Lowered, Step, Tensor
 from dse.workload.operations import Gemm, TensorOperation, VectorOperation

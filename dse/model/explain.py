@@ -33,12 +33,13 @@ from dse.model.explanation import (
     TimePart,
     Use,
 )
+from dse.model.graph import Graph
 from dse.model.kernel import OVERLAP_NONE
 from dse.model.ledger import plan_of
 from dse.model.losses import ARRAY_PARTS, ArrayWork, array_work
 from dse.model.mapping import Arrays, array_table
 from dse.model.needs import Need, Surroundings, needs
-from dse.model.residency import Graph, Plan
+from dse.model.residency import Plan
 from dse.model.stages import INPUTS, OUTPUTS, WEIGHTS, Storage, Streaming
 from dse.model.streamed import streamed_mapping
 from dse.model.tasks import Task

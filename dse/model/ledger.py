@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dse.hardware.design import FloatColumn, IntColumn
-from dse.model.residency import Graph, Plan, plan
+from dse.model.graph import Graph
+from dse.model.residency import Plan, plan
 from dse.model.stages import WEIGHTS, Storage, Streaming
 from dse.model.work import NO_OPERATION, Work, local_operations
 from dse.workload.phases import Training

@@ -18,7 +18,6 @@ Arithmetic is in bits and exact; capacities and traffic are rounded up to bytes 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -38,7 +37,7 @@ from dse.model.witness import OPERANDS, Mapping, Operand
 from dse.units import BITS_PER_BYTE
 from dse.workload.operations import TensorOperation
 
-__all__ = ["NOBODY", "Family", "Home", "Mapping", "ReuseCurve", "TrafficTable", "reuse_curve", "traffic_table"]
+__all__ = ["NOBODY", "Family", "Home", "Mapping", "ReuseCurve", "reuse_curve"]
 
 Home = AbstractSet[Operand]
 NOBODY: frozenset[Operand] = frozenset()
@@ -139,14 +138,6 @@ class ReuseCurve:
         return np.where(fits, moved, np.inf), np.where(fits, weights, np.inf), np.where(fits, inputs, np.inf)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrafficTable:
-    """Least traffic of many operations at many capacities, shape (capacities, operations), inf where nothing fits."""
-
-    weight_bytes: Floats
-    other_bytes: Floats
-
-
 def reuse_curve(
     operation: TensorOperation,
     bytes_per_element: Widths | None = None,
@@ -174,27 +165,6 @@ def reuse_curve(
         raise InputError(f"unknown family {family!r}; choose one of {', '.join(FAMILIES)}")
     sized = operation if bytes_per_element is None else _with_widths(operation, bytes_per_element)
     return _curve(sized, family, frozenset(home), shares, buffers)
-
-
-def traffic_table(
-    operations: Sequence[TensorOperation], capacities_bytes: npt.ArrayLike, *, family: Family | None = None
-) -> TrafficTable:
-    """Least traffic of each operation at each capacity; a curve is computed once for equal operations.
-
-    `family` as for `reuse_curve`.
-    """
-    capacities = np.asarray(capacities_bytes, dtype=np.float64)
-    shape = (len(capacities), len(operations))
-    weight, other = np.empty(shape), np.empty(shape)
-    columns: dict[TensorOperation, list[int]] = {}
-    for column, operation in enumerate(operations):
-        columns.setdefault(_neutral(operation), []).append(column)
-    for operation, where in columns.items():
-        curve = reuse_curve(operation, family=family)
-        total, weights = curve.at(capacities), curve.weight_at(capacities)
-        others = np.subtract(total, weights, out=np.full_like(total, np.inf), where=np.isfinite(total))
-        weight[:, where], other[:, where] = weights[:, None], others[:, None]
-    return TrafficTable(weight_bytes=weight, other_bytes=other)
 
 
 def _with_widths(operation: TensorOperation, bytes_per_element: Widths) -> TensorOperation:

@@ -16,10 +16,12 @@ VGG16_DEEP = ((28, 256, 512), (28, 512, 512), (28, 512, 512), (14, 512, 512), (1
 FROM_COLD = """
 import time
 start = time.process_time()
-from dse.model.reuse import traffic_table
+import numpy as np
+from dse.model.reuse import reuse_curve
 from test_reuse_speed import {network}
 operations = [operation for batch in {batches} for operation in {network}(batch)]
-table = traffic_table(operations, [2**exponent for exponent in range(10, 25)])
+capacities = 2 ** np.arange(10, 25)
+table = [reuse_curve(operation).at(capacities) for operation in operations]
 print(time.process_time() - start)
 """
 

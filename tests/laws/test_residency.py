@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from residency_enumeration import Enumeration, random_network
 
 from dse.model import residency
-from dse.model.residency import Graph, plan
+from dse.model.graph import Graph
+from dse.model.residency import plan
 from dse.model.reuse import reuse_curve
 from dse.model.stages import Storage, Streaming
 from dse.workload.network import Lowered, Step, Tensor

@@ -11,7 +11,7 @@ from reuse_replay import replay
 from dse.errors import InputError
 from dse.model.candidates import candidates
 from dse.model.folding import fold
-from dse.model.reuse import reuse_curve, traffic_table
+from dse.model.reuse import reuse_curve
 from dse.model.windows import axis_tiles, most_alive
 from dse.workload.operations import Axis, Conv2d, Gemm, TensorOperation
 
@@ -251,19 +251,3 @@ def test_unknown_family_and_too_large_operations_are_errors():
         reuse_curve(Gemm(m=2, n=2, k=2), family="row_stationary")
     with pytest.raises(InputError, match="split it"):
         reuse_curve(Gemm(m=10**7, n=10**7, k=10**7))
-
-
-def test_table_equals_the_curves():
-    operations = [
-        Gemm(m=8, n=16, k=4),
-        conv(2, 4, 4, 5, 5, 3, 3, padding=1),
-        Gemm(m=8, n=16, k=4),
-        Gemm(m=2, n=8, k=8, repeats=5),
-    ]
-    capacities = np.array([1, 8, 64, 512, 4096])
-    table = traffic_table(operations, capacities)
-    assert table.weight_bytes.shape == table.other_bytes.shape == (5, 4)
-    for column, operation in enumerate(operations):
-        curve = reuse_curve(operation)
-        assert np.array_equal(table.weight_bytes[:, column] + table.other_bytes[:, column], curve.at(capacities))
-        assert np.array_equal(table.weight_bytes[:, column], curve.weight_at(capacities))
