@@ -119,7 +119,7 @@ def test_every_workload_on_every_space(dse, tmp_path, workload, space):
             assert refused is None or (refused.code == 1 and "floating point" in refused.err)
         return
     if space in KNOWN_CHIPS:
-        evaluated = dse("evaluate", workload, "--on", space, "--json")
+        evaluated = dse("evaluate", workload, "--on", space, "--no-advice", "--json")
         assert evaluated.code == 0, evaluated.err
         result = json.loads(evaluated.out)
         assert all(scenario["latency_s"] > 0 for scenario in result["scenarios"])
