@@ -169,10 +169,10 @@ def test_schema_is_json_schema(dse):
 
 
 def test_completion_offers_shipped_names():
-    from dse.cli import _complete_space, _complete_workload
+    from dse.cli.options import complete_space, complete_workload
 
-    assert "speech" in _complete_workload("sp")
-    assert _complete_space("tpu") == ["tpu_v1"]
+    assert "speech" in complete_workload("sp")
+    assert complete_space("tpu") == ["tpu_v1"]
 
 
 def test_a_machine_that_cannot_run_a_network_says_why(dse, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dse
-from dse.cli import SamplerName
+from dse.cli.search import SamplerName
 from dse.errors import InputError, NoFeasibleDesign
 from dse.hardware.parameters import Parameter
 from dse.search import pareto

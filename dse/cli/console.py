@@ -1,0 +1,42 @@
+"""What a command says: results on stdout, progress and diagnosis on stderr, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+EXIT_NO, EXIT_SYSTEM, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 3, 130
+PIPE_WIDTH = 100
+"""Columns of a table that goes to no terminal."""
+
+
+def print_result(what: RenderableType) -> None:
+    """Print a table or a text on stdout, as wide as the terminal."""
+    from rich.console import Console
+
+    stated = os.environ.get("COLUMNS", "")
+    width = max(80, int(stated) if stated.isdecimal() else PIPE_WIDTH)
+    Console(highlight=False, markup=False, emoji=False, width=None if is_terminal(sys.stdout) else width).print(what)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is there and is a terminal."""
+    return stream is not None and stream.isatty()
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 - whatever json takes
+    """Print a value as JSON on stdout."""
+    utf8 = sys.stdout is None or (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=not utf8, allow_nan=False))
+
+
+def say(text: str) -> None:
+    """Print a line on stderr."""
+    typer.echo(text, err=True)
