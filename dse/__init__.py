@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dse.errors import DseError, InputError, NoFeasibleDesign, UnsupportedLayer
+    from dse.fidelity.uncertainty import Uncertainty, uncertainty
     from dse.hardware.space import Space
     from dse.inputs.spaces import load_design, load_space
     from dse.inputs.workloads import load_workload
@@ -43,6 +44,7 @@ __all__ = [
     "ReuseCurve",
     "ReuseView",
     "Space",
+    "Uncertainty",
     "UnsupportedLayer",
     "Workload",
     "advise",
@@ -55,6 +57,7 @@ __all__ = [
     "reuse_curve",
     "reuse_view",
     "search",
+    "uncertainty",
 ]
 
 _HOMES = {
@@ -69,6 +72,7 @@ _HOMES = {
     "ReuseCurve": "dse.model.reuse",
     "ReuseView": "dse.report.reuse_view",
     "Space": "dse.hardware.space",
+    "Uncertainty": "dse.fidelity.uncertainty",
     "UnsupportedLayer": "dse.errors",
     "Workload": "dse.workload.workload",
     "advise": "dse.model.advice",
@@ -81,6 +85,7 @@ _HOMES = {
     "reuse_curve": "dse.model.reuse",
     "reuse_view": "dse.report.reuse_view",
     "search": "dse.search.study",
+    "uncertainty": "dse.fidelity.uncertainty",
 }
 
 

@@ -57,3 +57,9 @@ SetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON, and nothing else.")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the folder of the run is made.")]
+UncertaintyOption = Annotated[
+    bool,
+    typer.Option(
+        "--uncertainty", help="Evaluate the front again under sampled constants: which designs stay, and what matters most."
+    ),
+]

@@ -6,15 +6,28 @@ import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from dse.cli.app import app
 from dse.cli.console import EXIT_INTERRUPTED, print_json, print_result, say
-from dse.cli.options import BudgetOption, JsonOption, ObjectivesOption, OutputOption, SetOption, SpaceOption, WorkloadArgument
+from dse.cli.options import (
+    BudgetOption,
+    JsonOption,
+    ObjectivesOption,
+    OutputOption,
+    SetOption,
+    SpaceOption,
+    UncertaintyOption,
+    WorkloadArgument,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
     from dse.inputs.job import Job
     from dse.search.front import Front
 
@@ -40,6 +53,7 @@ def search(
     trials: Annotated[int, typer.Option("--trials", "-n", min=1, help="Designs that the search may try.")] = 2000,
     sampler: Annotated[SamplerName, typer.Option("--sampler", help="Who proposes designs.")] = SamplerName.nsga2,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same front.")] = 0,
+    uncertain: UncertaintyOption = False,
     output: OutputOption = Path("outputs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -64,7 +78,7 @@ def search(
                 now.done, f"front {now.front}, {now.feasible:,} in budget, hypervolume {now.hypervolume:.3f}"
             ),
         )
-    finish(found, job, output, as_json=as_json)
+    finish(found, job, output, as_json=as_json, uncertain=uncertain)
 
 
 @app.command()
@@ -78,6 +92,7 @@ def front(
         float | None,
         typer.Option("--seconds", metavar="S", min=0.0, help="Stop about then, and say how near the front is (epsilon)."),
     ] = None,
+    uncertain: UncertaintyOption = False,
     output: OutputOption = Path("outputs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -100,10 +115,10 @@ def front(
                 covered, f"designs covered, {covered / (time.monotonic() - begun):.3g} a second"
             ),
         )
-    finish(found, job, output, as_json=as_json)
+    finish(found, job, output, as_json=as_json, uncertain=uncertain)
 
 
-def finish(found: Front, job: Job, output: Path, *, as_json: bool) -> None:
+def finish(found: Front, job: Job, output: Path, *, as_json: bool, uncertain: bool = False) -> None:
     """Write the run, show it, and leave with the exit code that says how it ended."""
     from dse.report.figures import run_pictures
     from dse.report.info import SHOWN
@@ -114,6 +129,7 @@ def finish(found: Front, job: Job, output: Path, *, as_json: bool) -> None:
         say("interrupted; writing what was found (Ctrl-C again drops it)")
     rows = found.shown(SHOWN).tolist()
     results = [found.result(row) for row in rows]
+    sure = _uncertainty(found, rows) if uncertain else None
     folder = write_run(
         found,
         results,
@@ -121,12 +137,30 @@ def finish(found: Front, job: Job, output: Path, *, as_json: bool) -> None:
         output=output,
         command=["dse", *sys.argv[1:]],
         inputs=job.files,
-        pictures=run_pictures(found, results, rows),
+        pictures=run_pictures(found, results, rows) | (sure.files if sure else {}),
     )
     if as_json:
-        print_json({**result_json(found, results, rows), "folder": str(folder)})
+        print_json({**result_json(found, results, rows), **(sure.as_json if sure else {}), "folder": str(folder)})
     else:
         print_result(front_report(found, results, rows, str(folder)))
+        if sure:
+            print_result(sure.report)
     if found.interrupted:
         say(f"what was found is kept in {folder}")
         raise typer.Exit(EXIT_INTERRUPTED)
+
+
+class _Uncertainty(NamedTuple):
+    """How sure a front is, in every form."""
+
+    report: RenderableType
+    as_json: dict[str, Any]
+    files: dict[str, bytes]
+
+
+def _uncertainty(found: Front, rows: Sequence[int]) -> _Uncertainty:
+    from dse.fidelity.uncertainty import uncertainty
+    from dse.report.uncertainty_table import uncertainty_files, uncertainty_json, uncertainty_report
+
+    sure = uncertainty(found, always=rows)
+    return _Uncertainty(uncertainty_report(sure, found, rows), {"uncertainty": uncertainty_json(sure)}, uncertainty_files(sure))

@@ -18,6 +18,7 @@ from dse.hardware.frames import DesignTable, designs_from_frame, frame_of_design
 from dse.hardware.goals import METRICS, Budget, Metric, Objective, objectives_named
 from dse.hardware.parameters import ABSTRACT, CHIP, KINDS, THREE_KNOBS, Parameter, completed, read_value, suggestion
 from dse.hardware.technology import Technology, lane_format
+from dse.hardware.unknowns import Unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,8 +79,9 @@ class Device:
 class Space:
     """Parameters (every axis, fixed ones too, in the order of `KINDS`) and what is common to all designs.
 
-    `notes` are sentences that a report prints with the assumptions: where a known chip does not fit the model. The budget of a
-    chip always limits its area, at most to what one exposure prints (the reticle).
+    `notes` are sentences that a report prints with the assumptions: where a known chip does not fit the model. `unknowns` are
+    ranges of constants that replace those that `dse` carries. The budget of a chip always limits its area, at most to what one
+    exposure prints (the reticle).
     """
 
     name: str
@@ -91,6 +93,7 @@ class Space:
     budget: Budget = field(default_factory=Budget)
     objectives: tuple[Objective, ...] = (Objective("latency"), Objective("price"))
     notes: tuple[str, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.is_abstract:

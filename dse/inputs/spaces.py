@@ -18,6 +18,7 @@ from dse.inputs.fields import Name
 from dse.inputs.overrides import TechnologyText, overridden
 from dse.inputs.shipped import find
 from dse.inputs.technology import shipped_technology
+from dse.inputs.unknowns import Ranges, stated_unknowns
 from dse.inputs.yaml import Area, Document, Energy, Power, Price, Quantity, Strict, Time, problems_in, read_document
 from dse.units import EXAMPLES, UnitError, parse_price_per
 
@@ -132,6 +133,9 @@ class SpaceText(Strict):
         json_schema_extra={"items": {"enum": list(METRICS)}},
     )
     technology: TechnologyText | None = Field(default=None, description="values in place of those that dse carries")
+    uncertainty: Ranges = Field(
+        default={}, description="how far constants may be off, as factors of their values: {wafer_price: [0.8, 1.3]}"
+    )
 
 
 def load_space(path_or_name: str | Path) -> Space:
@@ -183,6 +187,7 @@ def space_from(document: Document) -> Space:
         device=_device(text),
         budget=_budget(text.budget),
         objectives=objectives,
+        unknowns=stated_unknowns(text.uncertainty, document),
     )
 
 

@@ -38,7 +38,8 @@ class Metrics:
     """What designs achieve on a workload. Matrices have shape (designs, scenarios), totals (designs,).
 
     A design that cannot run some operation has infinite latency: its buffer is below the first step of the reuse curve, or its
-    array cannot multiply the format. `chosen`, shape (designs, scenarios), is the run (see `Work`) that a design takes of each
+    array cannot multiply the format. `buffer_bytes` pass between buffer and array, `native_macs` are MACs of the array's own
+    format. `chosen`, shape (designs, scenarios), is the run (see `Work`) that a design takes of each
     scenario, or None where every scenario is one run. Scenarios with a free batch count per inference in totals.
     """
 
@@ -46,6 +47,8 @@ class Metrics:
     latency_s: FloatColumn
     energy_j: FloatColumn
     dram_bytes: FloatColumn
+    buffer_bytes: FloatColumn
+    native_macs: FloatColumn
     chosen: IntColumn | None
     floating_array: BoolColumn
     costs: Costs
@@ -134,13 +137,7 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
     for begin in range(0, len(designs), rows_per_pass):
         rows = slice(begin, begin + rows_per_pass)
         _pass(work, designs.take(rows), space.device, latency[rows], dram[rows], buffer[rows], macs[rows])
-    energy = (
-        macs * costs.mac_energy_j[:, None]
-        + work.vector_ops * costs.vector_energy_j_per_op[:, None]
-        + (buffer + dram) * costs.sram_energy_j_per_byte[:, None]
-        + dram * costs.dram_energy_j_per_byte[:, None]
-        + latency * costs.static_power_w[:, None]
-    )
+    energy = energy_j(costs, macs, work.vector_ops, buffer, dram, latency)
     floating = np.array([name in FLOATING_FORMATS for name in FORMATS])[designs.precision]
     chosen = chosen_runs(work, latency, costs.dram_capacity_bytes, space.budget)
 
@@ -152,9 +149,32 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
         latency_s=taken(latency),
         energy_j=taken(energy),
         dram_bytes=taken(dram),
+        buffer_bytes=taken(buffer),
+        native_macs=taken(macs),
         chosen=chosen,
         floating_array=floating,
         costs=costs,
+    )
+
+
+def energy_j(
+    costs: Costs,
+    native_macs: FloatColumn,
+    vector_ops: FloatColumn,
+    buffer_bytes: FloatColumn,
+    dram_bytes: FloatColumn,
+    latency_s: FloatColumn,
+) -> FloatColumn:
+    """Energy of each design and run from its counts, shape (designs, runs): cost_model.md section 6.
+
+    What comes from or goes off chip passes the buffer too.
+    """
+    return (
+        native_macs * costs.mac_energy_j[:, None]
+        + vector_ops * costs.vector_energy_j_per_op[:, None]
+        + (buffer_bytes + dram_bytes) * costs.sram_energy_j_per_byte[:, None]
+        + dram_bytes * costs.dram_energy_j_per_byte[:, None]
+        + latency_s * costs.static_power_w[:, None]
     )
 
 
