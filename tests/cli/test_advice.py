@@ -5,8 +5,7 @@ import json
 import pytest
 
 
-@pytest.mark.parametrize("workload", ["speech", "transformer", "vision"])
-@pytest.mark.parametrize("machine", ["tpu_v1", "eyeriss"])
+@pytest.mark.parametrize(("workload", "machine"), [("speech", "eyeriss"), ("transformer", "tpu_v1"), ("tpu_apps", "tpu_v1")])
 def test_it_fits_eighty_columns(dse, monkeypatch, workload, machine):
     monkeypatch.setenv("COLUMNS", "80")
     ran = dse("evaluate", workload, "--on", machine)

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from every_pair import evaluates_and_searches
 
 import dse as library
 from dse.inputs.shipped import shipped_names
-from dse.units import FLOATING_FORMATS
 
 WORKLOADS, SPACES = shipped_names("workloads"), shipped_names("search_spaces")
-KNOWN_CHIPS = ("eyeriss", "nvdla_full", "snowflake", "tpu_v1")
 
 
 def run_folder(tmp_path):
@@ -97,37 +96,13 @@ def test_exact_front_is_certified(dse):
     assert json.loads(ran.out)["certificate"]["kind"] == "exact"
 
 
-def multiplies(space, workload):
-    """Whether some array of the space multiplies the numbers of the workload."""
-    formats = next(parameter for parameter in space.parameters if parameter.name == "precision").values
-    return bool(FLOATING_FORMATS & set(formats)) or not any(each.precision.is_floating for each in workload.scenarios)
+PAIRS = sorted({("mlp", space) for space in SPACES} | {(name, library.load_workload(name).space) for name in WORKLOADS})
+"""Every workload on its own space and every space with one workload; tests/machinery has all pairs."""
 
 
-@pytest.mark.parametrize("workload", WORKLOADS)
-@pytest.mark.parametrize("space", SPACES)
-def test_every_workload_on_every_space(dse, tmp_path, workload, space):
-    """Evaluates and searches without an error; what is returned keeps the budget when evaluated again from front.csv.
-
-    A workload in floating point cannot run on arrays of integers: there the answer is no, and says why.
-    """
-    if not multiplies(library.load_space(space), library.load_workload(workload)):
-        for command in (
-            ("evaluate", workload, "--on", space) if space in KNOWN_CHIPS else (),
-            ("search", workload, "--space", space),
-        ):
-            refused = dse(*command) if command else None
-            assert refused is None or (refused.code == 1 and "floating point" in refused.err)
-        return
-    if space in KNOWN_CHIPS:
-        evaluated = dse("evaluate", workload, "--on", space, "--no-advice", "--json")
-        assert evaluated.code == 0, evaluated.err
-        result = json.loads(evaluated.out)
-        assert all(scenario["latency_s"] > 0 for scenario in result["scenarios"])
-    ran = dse("search", workload, "--space", space, "--trials", "20" if space in KNOWN_CHIPS else "200")
-    assert ran.code == 0, ran.err
-    stored = pd.read_csv(run_folder(tmp_path) / "front.csv")
-    again = library.evaluate_many(library.load_workload(workload), stored, library.load_space(space))
-    assert again["feasible"].all()
+@pytest.mark.parametrize(("workload", "space"), PAIRS)
+def test_every_workload_and_every_space(dse, tmp_path, workload, space):
+    evaluates_and_searches(dse, tmp_path, workload, space)
 
 
 def test_help_and_version_import_nothing_heavy():

@@ -97,9 +97,9 @@ def test_indices_of_a_product_are_its_shares(front):
     """latency = factor x time: with nothing else in doubt all its variance is that factor's; price has one of its own."""
     space = certain(front.space, latency=(0.5, 2.0), dram_price=(0.5, 2.0))
     indices = uncertainty(replace(front, space=space), draws=16, index_draws=32).indices.set_index(["objective", "unknown"])
-    assert indices.loc[("latency", "latency"), "total_order"] == pytest.approx(1.0, abs=0.05)
+    assert indices.loc[("latency", "latency"), "total_order"] == pytest.approx(1.0, abs=0.1)
     assert indices.loc[("latency", "dram_price"), "total_order"] == 0.0
-    assert indices.loc[("price", "dram_price"), "first_order"] == pytest.approx(1.0, abs=0.05)
+    assert indices.loc[("price", "dram_price"), "first_order"] == pytest.approx(1.0, abs=0.1)
 
 
 def test_same_seed_same_figures(front):
