@@ -20,7 +20,7 @@ from dse.hardware.cost import Costs, component_costs
 from dse.hardware.design import DATAFLOWS, FORMATS, BoolColumn, Designs, FloatColumn, IntColumn
 from dse.hardware.space import Space
 from dse.model import kernel
-from dse.model.evaluate import OVERLAP, Metrics, storage_of_designs
+from dse.model.evaluate import OVERLAP, Metrics, energy_j, storage_of_designs
 from dse.model.ledger import Ledger
 from dse.model.limits import feasible, limits
 from dse.model.work import Work
@@ -190,20 +190,17 @@ class Bounds:
         lowered = np.where(self.forests[STORAGE].is_leaf[storage], 1.0, 1.0 - SLACK)[:, None]
         latency *= lowered
         dram *= lowered
+        macs, buffer = self.arrays.native_macs[array], self.arrays.buffer_bytes[array]
         with np.errstate(invalid="ignore"):
-            energy = (
-                self.arrays.native_macs[array] * costs.mac_energy_j[:, None]
-                + self.work.vector_ops * costs.vector_energy_j_per_op[:, None]
-                + (self.arrays.buffer_bytes[array] + dram) * costs.sram_energy_j_per_byte[:, None]
-                + dram * costs.dram_energy_j_per_byte[:, None]
-                + latency * costs.static_power_w[:, None]
-            )
+            energy = energy_j(costs, macs, self.work.vector_ops, buffer, dram, latency)
         floating = np.array([name in FLOATING_FORMATS for name in FORMATS])[self.arrays.precision[array]]
         return Metrics(
             work=self.work,
             latency_s=latency,
             energy_j=energy,
             dram_bytes=dram,
+            buffer_bytes=buffer,
+            native_macs=macs,
             chosen=None,
             floating_array=floating,
             costs=costs,
