@@ -29,8 +29,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dse.errors import Problem, StorageError
 from dse.search.fingerprint import differences
-from dse.search.record import GRACE_S
-from dse.search.storage import said_plainly, without_password
+from dse.search.record import GRACE_S, without_password
+from dse.search.storage import close_storage, said_plainly
 
 CONSTRAINTS = "constraints"
 """The trial attribute of Optuna that holds all constraints as a list."""
@@ -99,9 +99,12 @@ class Board:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._leaving.set()
         self._heart.join()
-        if not isinstance(error, StorageError):
-            with said_plainly(self.url):
-                self.give_up(sorted(self._taken))
+        try:
+            if not isinstance(error, StorageError):
+                with said_plainly(self.url):
+                    self.give_up(sorted(self._taken))
+        finally:
+            close_storage(self.storage)
 
     @property
     def shown(self) -> str:

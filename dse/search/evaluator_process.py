@@ -87,7 +87,8 @@ def _number(value: Any) -> float | str:  # noqa: ANN401 - whatever a user's func
 def said(error: BaseException) -> str:
     """What was raised and where, in one line."""
     frames = traceback.extract_tb(error.__traceback__)
-    outside = [frame for frame in frames if frame.filename != __file__ and not frame.filename.startswith("<frozen")]
+    own = (__file__, importlib.__file__)
+    outside = [frame for frame in frames if frame.filename not in own and not frame.filename.startswith("<frozen")]
     where = f" ({Path(outside[-1].filename).name}:{outside[-1].lineno})" if outside else ""
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message}"[:300] + where

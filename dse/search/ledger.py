@@ -246,3 +246,18 @@ def opinions_of_table(frame: pd.DataFrame) -> list[Opinion | None]:
         message = row["evaluator_message"] if isinstance(row["evaluator_message"], str) else ""
         found.append(Opinion(status=status, message=message, seconds=float(row["evaluator_s"]), metrics=metrics))
     return found
+
+
+def changed(before: pd.DataFrame, now: pd.DataFrame) -> int:
+    """How many of the designs that an earlier table holds the model sees otherwise today; `now` begins with them, in order."""
+    if "origin" not in now.columns:
+        return 0
+    again = now[now["origin"] == "earlier run"]
+    differs = np.zeros(min(len(before), len(again)), dtype=np.bool_)
+    for column in METRIC_COLUMNS.values():
+        model = f"{column}{MODEL_SUFFIX}"
+        old: FloatColumn = before[model if model in before.columns else column].to_numpy(dtype=np.float64)[: len(differs)]
+        new: FloatColumn = again[model if model in again.columns else column].to_numpy(dtype=np.float64)[: len(differs)]
+        with np.errstate(invalid="ignore"):
+            differs |= ~((old == new) | (np.abs(old - new) <= CLOSE * np.abs(new)))
+    return int(differs.sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -49,3 +50,12 @@ class Record:
         if not self.once_only:
             return REPRODUCIBLE
         return f"a record only: {', '.join(self.once_only)}; trials.csv holds every design that was tried"
+
+
+def without_password(text: str) -> str:
+    """The text with the password of every URL in it left out.
+
+    >>> without_password("--storage=postgresql://me:secret@db:5432/x")
+    '--storage=postgresql://me:***@db:5432/x'
+    """
+    return re.sub(r"(?i)(password=)[^&\s]*", r"\1***", re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", text))

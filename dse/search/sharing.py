@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from dse.errors import InputError, Problem
+from dse.errors import InputError, Problem, StorageError
 from dse.hardware.design import IntColumn
 from dse.hardware.space import Space
 from dse.search.board import BEAT, Board, News, Outcome, Terms
@@ -23,7 +23,7 @@ from dse.search.hunt import Read
 from dse.search.ledger import Answer
 from dse.search.opinions import Opinion
 from dse.search.record import GRACE_S
-from dse.search.storage import open_storage, said_plainly, storage_url
+from dse.search.storage import close_storage, open_storage, said_plainly, storage_url
 from dse.workload.workload import Workload
 
 STATUS = "evaluator_status"
@@ -168,4 +168,9 @@ def share(
         stated=stated(workload, space, evaluator),
         probe=probe(workload, space),
     )
-    return Shared(board=board(open_storage(url), url, terms, grace_s), space=space, read=read)
+    opened = open_storage(url)
+    try:
+        return Shared(board=board(opened, url, terms, grace_s), space=space, read=read)
+    except StorageError:
+        close_storage(opened)
+        raise

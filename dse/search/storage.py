@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
-import re
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from dse.errors import Problem, StorageError
+from dse.search.record import without_password
 
 SECONDS_FOR_A_LOCK = 60.0
 """How long SQLite waits for another process to finish writing."""
@@ -59,15 +59,6 @@ def storage_url(written: str) -> str:
     return f"{kind}://{rest}"
 
 
-def without_password(text: str) -> str:
-    """The text with the password of every URL in it left out.
-
-    >>> without_password("--storage=postgresql://me:secret@db:5432/x")
-    '--storage=postgresql://me:***@db:5432/x'
-    """
-    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", text)
-
-
 def open_storage(url: str) -> BaseStorage:
     """The storage of a full URL (see `storage_url`), its tables made if need be. Raises `StorageError`."""
     with said_plainly(url):
@@ -82,6 +73,13 @@ def open_storage(url: str) -> BaseStorage:
             remedy = "leave --storage out for a study in memory, or name a file: sqlite:///study.db"
             raise StorageError(Problem("a SQLite study in memory is gone with the process", remedy=remedy))
         return _database(url, parsed.get_backend_name())
+
+
+def close_storage(storage: BaseStorage) -> None:
+    """Give back a database's connections."""
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def journal_path(url: str) -> Path:
