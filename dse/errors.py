@@ -47,6 +47,10 @@ class InputError(DseError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class StorageError(InputError):
+    """A storage of trials that cannot be opened, holds another search, or went away."""
+
+
 class UnsupportedLayer(InputError):
     """A layer, or an option of one, that the model has no rule for. It is never counted as zero."""
 

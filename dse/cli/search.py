@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from dse.cli.app import app
-from dse.cli.console import EXIT_INTERRUPTED, print_json, print_result, say
+from dse.cli.console import EXIT_INTERRUPTED, EXIT_SYSTEM, print_json, print_result, say
 from dse.cli.options import (
     BudgetOption,
     JsonOption,
@@ -21,11 +21,22 @@ from dse.cli.options import (
     SpaceOption,
     UncertaintyOption,
     WorkloadArgument,
+    complete_workload,
+)
+from dse.cli.study_options import (
+    EvaluatorOption,
+    GraceOption,
+    ResumeOption,
+    StorageOption,
+    StudyOption,
+    TimeoutOption,
+    check_search,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     from rich.console import RenderableType
 
     from dse.inputs.job import Job
@@ -43,16 +54,44 @@ class SamplerName(StrEnum):
     qmc = "qmc"
 
 
+DEFAULT_SAMPLER = SamplerName.nsga2
+DEFAULT_TRIALS = 2000
+
+
 @app.command()
 def search(
-    workload: WorkloadArgument,
+    workload: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="WORKLOAD", help="A workload file, or a shipped name such as speech.", autocompletion=complete_workload
+        ),
+    ] = None,
     space: SpaceOption = None,
     budget: BudgetOption = None,
     objectives: ObjectivesOption = None,
     fixed: SetOption = None,
-    trials: Annotated[int, typer.Option("--trials", "-n", min=1, help="Designs that the search may try.")] = 2000,
-    sampler: Annotated[SamplerName, typer.Option("--sampler", help="Who proposes designs.")] = SamplerName.nsga2,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same front.")] = 0,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials",
+            "-n",
+            min=1,
+            show_default=str(DEFAULT_TRIALS),
+            help="Different designs to try: with --storage by all workers together, with --resume beyond those of the run.",
+        ),
+    ] = None,
+    sampler: Annotated[
+        SamplerName | None, typer.Option("--sampler", show_default=DEFAULT_SAMPLER.value, help="Who proposes designs.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, max=2**32 - 1, show_default="0", help="Same seed, same front.")
+    ] = None,
+    storage: StorageOption = None,
+    study: StudyOption = None,
+    grace: GraceOption = None,
+    evaluator: EvaluatorOption = None,
+    evaluator_timeout: TimeoutOption = None,
+    resume: ResumeOption = None,
     uncertain: UncertaintyOption = False,
     output: OutputOption = Path("outputs"),
     as_json: JsonOption = False,
@@ -61,24 +100,70 @@ def search(
 
     Example: dse search speech --space edge --budget price=25USD
     """
+    from dse.inputs.earlier import find_run, load_earlier
     from dse.inputs.job import load_job
+
+    stated = {"WORKLOAD": workload, "--space": space, "--budget": budget, "--objectives": objectives, "--set": fixed}
+    check_search(stated, resume=resume, storage=storage, study=study, grace=grace, evaluator=evaluator, timeout=evaluator_timeout)
+    earlier = None if resume is None else load_earlier(find_run(resume, output))
+    if earlier is None:
+        assert workload is not None
+        job = load_job(workload, space, budget=budget or (), objectives=objectives, fixed=fixed or ())
+    else:
+        job = earlier.job
+        for note in earlier.notes:
+            say(note)
+    before: Mapping[str, Any] = earlier.settings if earlier is not None else {}
+    chosen = sampler.value if sampler is not None else before.get("sampler", DEFAULT_SAMPLER.value)
+    settings: dict[str, Any] = {
+        "budget": list(job.budget),
+        "objectives": ",".join(objective.metric for objective in job.space.objectives),
+        "set": list(job.fixed),
+        "trials": trials or (earlier.left if earlier is not None else 0) or DEFAULT_TRIALS,
+        "sampler": chosen,
+        "seed": seed if seed is not None else before.get("seed", 0),
+        "evaluator": evaluator if evaluator is not None else before.get("evaluator"),
+        "evaluator_timeout_s": evaluator_timeout if evaluator is not None else before.get("evaluator_timeout_s"),
+        "resumed_from": str(earlier.folder) if earlier is not None else None,
+    }
+    found = _run_search(job, settings, storage, study, grace, earlier.trials if earlier is not None else None)
+    finish(found, job, output, as_json=as_json, uncertain=uncertain, settings=settings)
+
+
+def _run_search(
+    job: Job,
+    settings: Mapping[str, Any],
+    storage: str | None,
+    study_name: str | None,
+    grace_s: float | None,
+    earlier: pd.DataFrame | None,
+) -> Front:
+    """Search with a progress bar."""
     from dse.report.progress import progress
-
-    job = load_job(workload, space, budget=budget or (), objectives=objectives, fixed=fixed or ())
+    from dse.report.record_table import progress_text
     from dse.search import study
+    from dse.search.ledger import changed
+    from dse.search.record import GRACE_S
 
-    with progress(trials) as report:
+    known = 0 if earlier is None else len(earlier)
+    with progress(settings["trials"] + known) as report:
         found = study.search(
             job.workload,
             job.space,
-            trials=trials,
-            sampler=sampler.value,
-            seed=seed,
-            on_progress=lambda now: report(
-                now.done, f"front {now.front}, {now.feasible:,} in budget, hypervolume {now.hypervolume:.3f}"
-            ),
+            trials=settings["trials"],
+            sampler=settings["sampler"],
+            seed=settings["seed"],
+            storage=storage,
+            study_name=study_name,
+            grace_s=GRACE_S if grace_s is None else grace_s,
+            evaluator=settings["evaluator"],
+            evaluator_timeout_s=settings["evaluator_timeout_s"],
+            earlier=earlier,
+            on_progress=lambda now: report(now.done, progress_text(now)),
         )
-    finish(found, job, output, as_json=as_json, uncertain=uncertain)
+    if earlier is not None and (differ := changed(earlier, found.trials)):
+        say(f"the model says otherwise of {differ:,} of the {known:,} earlier designs today; they count as it says now")
+    return found
 
 
 @app.command()
@@ -118,14 +203,25 @@ def front(
     finish(found, job, output, as_json=as_json, uncertain=uncertain)
 
 
-def finish(found: Front, job: Job, output: Path, *, as_json: bool, uncertain: bool = False) -> None:
+def finish(
+    found: Front,
+    job: Job,
+    output: Path,
+    *,
+    as_json: bool,
+    uncertain: bool = False,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
     """Write the run, show it, and leave with the exit code that says how it ended."""
     from dse.report.figures import run_pictures
     from dse.report.info import SHOWN
     from dse.report.run import result_json, write_run
     from dse.report.tables import front_report
 
-    if found.interrupted:
+    stopped = found.record.stopped if found.record is not None else None
+    if stopped is not None:
+        say(f"error: {stopped}\nthe search stops here; writing what was found")
+    elif found.interrupted:
         say("interrupted; writing what was found (Ctrl-C again drops it)")
     rows = found.shown(SHOWN).tolist()
     results = [found.result(row) for row in rows]
@@ -138,6 +234,7 @@ def finish(found: Front, job: Job, output: Path, *, as_json: bool, uncertain: bo
         command=["dse", *sys.argv[1:]],
         inputs=job.files,
         pictures=run_pictures(found, results, rows) | (sure.files if sure else {}),
+        settings=settings,
     )
     if as_json:
         print_json({**result_json(found, results, rows), **(sure.as_json if sure else {}), "folder": str(folder)})
@@ -146,8 +243,9 @@ def finish(found: Front, job: Job, output: Path, *, as_json: bool, uncertain: bo
         if sure:
             print_result(sure.report)
     if found.interrupted:
-        say(f"what was found is kept in {folder}")
-        raise typer.Exit(EXIT_INTERRUPTED)
+        how = "" if settings is None else f"; dse search --resume {folder.name} goes on"
+        say(f"what was found is kept in {folder}{how}")
+        raise typer.Exit(EXIT_SYSTEM if stopped is not None else EXIT_INTERRUPTED)
 
 
 class _Uncertainty(NamedTuple):

@@ -17,11 +17,16 @@ from dse.workload.workload import Workload
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A workload, the space to search, and the files that both came from."""
+    """A workload, the space to search, and the files that both came from.
+
+    `budget` and `fixed` are what the command line changes in them, as it writes it.
+    """
 
     workload: Workload
     space: Space
     files: tuple[Path, ...]
+    budget: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
 
 
 def load_job(
@@ -50,7 +55,8 @@ def load_job(
     if wanted:
         chosen = chosen.with_objectives(*wanted)
     _check_scenarios(chosen, loaded)
-    return Job(workload=loaded, space=chosen, files=(workload_file, space_file))
+    files = (workload_file, space_file)
+    return Job(workload=loaded, space=chosen, files=files, budget=tuple(budget), fixed=tuple(fixed))
 
 
 def with_values(space: Space, fixed: Sequence[str]) -> Space:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dse.errors import NoFeasibleDesign, Violation
 from dse.hardware.parameters import show_value
 from dse.report.info import DIMENSION
+from dse.search.opinions import REFUSED
 from dse.units import format_quantity
 
 
@@ -29,6 +30,8 @@ def violation_text(violation: Violation) -> str:
         return "the SRAM is too small to run some operation at all"
     if violation.quantity == "floating_point_on_integers":
         return "its arrays multiply integers, and the workload is in floating point (set precision=bf16, or quantise)"
+    if violation.quantity == REFUSED:
+        return "the evaluator says that it cannot be built or cannot run"
     if violation.quantity == "dram_needed_over_installed":
         return _memory_text(violation)
     dimension = DIMENSION[violation.quantity]

@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -23,7 +23,9 @@ from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.advice_table import advice_json
 from dse.report.info import label
+from dse.report.record_table import record_json
 from dse.search.front import Front
+from dse.search.record import REPRODUCIBLE, without_password
 from dse.workload.memory import scenario_memory
 from dse.workload.phases import Training
 from dse.workload.training import number_of_layers, plan
@@ -54,6 +56,7 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
         "seed": front.seed,
         "trials": len(front.trials),
         "interrupted": front.interrupted,
+        "record": record_json(front.record),
         "hypervolume": front.hypervolume,
         "hypervolume_reference": list(front.reference),
         "knee": front.knee,
@@ -64,17 +67,25 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
     }
 
 
-def manifest(front: Front, command: Sequence[str], inputs: Sequence[Path]) -> dict[str, Any]:
-    """What the run was made from: inputs with hashes, versions, seed, command, assumptions with price dates."""
+def manifest(
+    front: Front, command: Sequence[str], inputs: Sequence[Path], settings: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What the run was made from: inputs with hashes, versions, seed, command, assumptions with price dates.
+
+    `settings` is what a search needs to go on with the run.
+    """
     return {
         "dse": __version__,
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": list(command),
+        "command": [without_password(word) for word in command],
         "inputs": [
-            {"file": path.name, "given": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in inputs
+            {"file": name, "given": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            for name, path in zip(copy_names(inputs), inputs, strict=True)
         ],
+        "settings": settings,
+        "resumed_from": settings["resumed_from"] if settings is not None else None,
         "workload": front.workload.name,
         "space": front.space.name,
         "designs_in_space": front.space.size,
@@ -85,7 +96,8 @@ def manifest(front: Front, command: Sequence[str], inputs: Sequence[Path]) -> di
         "trials": len(front.trials),
         "interrupted": front.interrupted,
         "certificate": front.certificate.statement,
-        "reproducible": "same inputs, versions and seed give the same front (one process)",
+        "record": record_json(front.record),
+        "reproducible": front.record.reproducible if front.record is not None else REPRODUCIBLE,
         "assumptions": list(front.space.assumptions()),
     }
 
@@ -99,6 +111,7 @@ def write_run(
     command: Sequence[str],
     inputs: Sequence[Path],
     pictures: dict[str, bytes],
+    settings: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the run under `output` in a new folder, all of it or nothing; an existing folder is never touched.
 
@@ -110,7 +123,8 @@ def write_run(
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         try:
-            _fill(draft, front, results, rows, command, inputs, pictures)
+            _fill(draft, front, results, rows, inputs, pictures)
+            _write_json(draft / "manifest.json", manifest(front, command, inputs, settings))
             return _publish(draft, output, f"{front.workload.name}-{front.space.name}")
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -124,7 +138,6 @@ def _fill(
     front: Front,
     results: Sequence[Result],
     rows: Sequence[int],
-    command: Sequence[str],
     inputs: Sequence[Path],
     pictures: dict[str, bytes],
 ) -> None:
@@ -138,12 +151,28 @@ def _fill(
     pd.concat(shown, ignore_index=True).to_csv(folder / "scenarios.csv", index=False)
     results[list(rows).index(front.knee)].layers.to_csv(folder / "layers_knee.csv", index=False)
     _write_json(folder / "result.json", result_json(front, results, rows))
-    _write_json(folder / "manifest.json", manifest(front, command, inputs))
     (folder / "inputs").mkdir()
-    for path in inputs:
-        shutil.copyfile(path, folder / "inputs" / path.name)
+    for name, path in zip(copy_names(inputs), inputs, strict=True):
+        shutil.copyfile(path, folder / "inputs" / name)
     for name, picture in pictures.items():
         (folder / name).write_bytes(picture)
+
+
+def copy_names(inputs: Sequence[Path]) -> list[str]:
+    """Names for copies of files in one folder; files of one name in different folders get a number.
+
+    >>> copy_names([Path("a/mine.yaml"), Path("b/mine.yaml")])
+    ['mine.yaml', 'mine-2.yaml']
+    """
+    names = list[str]()
+    for path in inputs:
+        number = 1
+        name = path.name
+        while name in names:
+            number += 1
+            name = f"{path.stem}-{number}{path.suffix}"
+        names.append(name)
+    return names
 
 
 def _publish(draft: Path, output: Path, name: str) -> Path:

@@ -16,6 +16,7 @@ from dse.hardware.design import Design
 from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.info import DIMENSION, label
+from dse.report.record_table import record_lines
 from dse.search.front import METRIC_COLUMNS, Front
 from dse.units import OPS_PER_MAC, format_quantity
 from dse.workload.memory import scenario_memory
@@ -80,6 +81,7 @@ def _heading(front: Front) -> RenderableType:
         Text(f"wanted: {wanted}"),
         Text(f"budget: {budget or 'none'}"),
         Text(front.certificate.statement),
+        *(Text(line, style="dim") for line in record_lines(front)),
     )
 
 
@@ -142,9 +144,9 @@ def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> Re
             format_quantity(design.sram_bytes, "bytes"),
             memory_text(design),
             f"{design.node_nm:g}",
-            f"{result.price_usd:.3g}" if result.price_usd < 1000 else f"{result.price_usd:,.0f}",
-            f"{result.area_mm2:.3g}",
-            f"{result.power_w:.3g}",
+            f"{line['price_usd']:.3g}" if line["price_usd"] < 1000 else f"{line['price_usd']:,.0f}",
+            f"{line['area_mm2']:.3g}",
+            f"{line['power_w']:.3g}",
             *values,
             style="bold" if row == front.knee else None,
         )

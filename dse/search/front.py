@@ -16,6 +16,8 @@ from dse.model.evaluate import Metrics, evaluate_designs
 from dse.model.limits import Limit, feasible, limits, nearest, violations
 from dse.model.work import work_of
 from dse.search import pareto
+from dse.search.opinions import MODEL_SUFFIX, Opinion, corrected, overlaid
+from dse.search.record import Record
 from dse.units import OPS_PER_MAC
 from dse.workload.workload import Workload
 
@@ -60,7 +62,8 @@ class Front:
 
     `designs`: one row a design (parameters, metrics in SI with their unit in the name, latency per scenario, `knee`);
     `trials`: every evaluated design in order; `indices`: parameter indices of `designs`, shape (designs, parameters);
-    `hypervolume`: decades to the power of the objectives, up to `reference` (SI, as losses).
+    `hypervolume`: decades to the power of the objectives, up to `reference` (SI, as losses); `record`: how it came about, where
+    an Optuna search made it.
     """
 
     workload: Workload
@@ -75,6 +78,7 @@ class Front:
     sampler: str
     seed: int | None
     interrupted: bool = False
+    record: Record | None = None
 
     def __len__(self) -> int:
         return len(self.designs)
@@ -129,12 +133,17 @@ def _loss(values: FloatColumn, maximise: bool) -> FloatColumn:  # noqa: FBT001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """A batch of designs with what a search needs to know of them."""
+    """A batch of designs with what a search needs to know of them.
+
+    `metrics` are the model's. Where an evaluator gave `opinions` (one for each design, or empty), `losses` and `limits` count
+    its figures.
+    """
 
     indices: IntColumn
     metrics: Metrics
     losses: FloatColumn
     limits: tuple[Limit, ...]
+    opinions: tuple[Opinion | None, ...] = ()
 
     @property
     def feasible(self) -> IntColumn:
@@ -148,6 +157,17 @@ def score(workload: Workload, space: Space, indices: IntColumn) -> Scored:
     return Scored(indices=indices, metrics=metrics, losses=losses(metrics, space), limits=limits(metrics, space))
 
 
+def with_opinions(scored: Scored, opinions: Sequence[Opinion | None], space: Space) -> Scored:
+    """The batch with an evaluator's figures, one opinion for each design, in place of the model's where it gave them."""
+    if not any(opinion is not None for opinion in opinions):
+        return scored
+    columns = [
+        _loss(overlaid(scored.metrics.metric(each.metric), METRIC_COLUMNS[each.metric], opinions), each.maximise)
+        for each in space.objectives
+    ]
+    return corrected(scored, opinions, METRIC_COLUMNS, np.column_stack(columns))
+
+
 def broken_limits(workload: Workload, space: Space) -> tuple[Violation, ...]:
     """What the only design of a space breaks: its budget, the scenarios' limits, what it cannot run or hold."""
     return violations(score(workload, space, np.zeros((1, len(space.parameters)), dtype=np.int64)).limits, 0)
@@ -157,7 +177,21 @@ def table(space: Space, scored: Scored, *, per_scenario: bool = True) -> pd.Data
     """Parameters, totals and, if asked, each scenario's latency, throughput, utilisation and energy: one row a design."""
     frame = pd.DataFrame(space.frame(scored.indices))
     columns = metric_columns(scored.metrics, space.designs(scored.indices), per_scenario=per_scenario)
-    return pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1)
+    made = pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1)
+    return _with_opinion_columns(made, scored.opinions) if scored.opinions else made
+
+
+def _with_opinion_columns(table: pd.DataFrame, opinions: Sequence[Opinion | None]) -> pd.DataFrame:
+    """The table with the evaluator's figures, the model's beside them, and what came of asking it."""
+    for column in METRIC_COLUMNS.values():
+        if any(opinion is not None and column in opinion.metrics for opinion in opinions):
+            model = table[column].to_numpy(dtype=np.float64)
+            table[column] = overlaid(model, column, opinions)
+            table[f"{column}{MODEL_SUFFIX}"] = model
+    table["evaluator_status"] = ["" if opinion is None else opinion.status for opinion in opinions]
+    table["evaluator_message"] = ["" if opinion is None else opinion.message for opinion in opinions]
+    table["evaluator_s"] = [0.0 if opinion is None else opinion.seconds for opinion in opinions]
+    return table
 
 
 def metric_columns(metrics: Metrics, designs: Designs, *, per_scenario: bool) -> dict[str, FloatColumn]:
@@ -205,6 +239,7 @@ def make_front(
     sampler: str,
     seed: int | None,
     interrupted: bool = False,
+    record: Record | None = None,
 ) -> Front:
     """The front of everything evaluated. Raises `NoFeasibleDesign` with the nearest design if nothing keeps the limits."""
     candidates = np.concatenate([batch.indices[batch.feasible] for batch in evaluated])
@@ -213,7 +248,8 @@ def make_front(
     values = np.concatenate([batch.losses[batch.feasible] for batch in evaluated])
     rows = np.flatnonzero(pareto.nondominated(values))
     rows = rows[np.lexsort(values[rows].T[::-1])]
-    scored = score(workload, space, candidates[rows])
+    opinions = [opinion for batch in evaluated for opinion in _opinions_of_feasible(batch)]
+    scored = with_opinions(score(workload, space, candidates[rows]), [opinions[int(row)] for row in rows], space)
     designs = table(space, scored)
     knee = pareto.knee(scored.losses)
     designs["knee"] = np.arange(len(designs)) == knee
@@ -231,7 +267,12 @@ def make_front(
         sampler=sampler,
         seed=seed,
         interrupted=interrupted,
+        record=record,
     )
+
+
+def _opinions_of_feasible(batch: Scored) -> list[Opinion | None]:
+    return [batch.opinions[row] for row in batch.feasible] if batch.opinions else [None] * len(batch.feasible)
 
 
 def no_feasible_design(space: Space, evaluated: Sequence[Scored]) -> NoFeasibleDesign:

@@ -1,16 +1,18 @@
 """The Optuna search: ask a batch, evaluate it with one vectorised call, tell.
 
-Samplers are fed the logarithm of each objective and every budget through ``trial.set_constraint`` (Optuna 5). Parameters are
-stored in real units. Designs that come again are counted and answered from what is known of them.
+Samplers are fed the logarithm of each objective and every budget as a constraint (Optuna 5), in a study of this process's own
+in memory. Designs that come again are counted and answered from what is known of them. A `Board` is where several processes
+share a study, and an `Evaluator` is who gives a second opinion of every design.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import optuna
@@ -21,35 +23,23 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 
 from dse.errors import InputError, Problem
-from dse.hardware.design import FloatColumn, IntColumn
 from dse.hardware.parameters import suggestion
 from dse.hardware.space import Parameter, Space
-from dse.search import pareto
-from dse.search.front import BLOCK, Front, Scored, certificate, make_front, score, table
+from dse.search.evaluator import Function, evaluator_named
+from dse.search.front import Front, certificate, make_front
+from dse.search.hunt import BATCH, Hunt
+from dse.search.ledger import Ledger, Progress, designs_of_table, opinions_of_table
+from dse.search.record import GRACE_S, Record
 from dse.workload.workload import Workload
+
+if TYPE_CHECKING:
+    from dse.search.sharing import Shared
 
 Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random", "qmc"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 
 DEFAULT_TRIALS = 2000
 MOST_SEED = 2**32 - 1
-BATCH = 50
-"""Designs asked for before they are evaluated together: one NSGA-II generation."""
-
-WORST_LOG = 12.0
-"""What a sampler is told for an objective that has no finite value: worse than anything real (log10 of SI)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """What a progress bar shows after each batch; `hypervolume` is against the reference of the moment."""
-
-    done: int
-    trials: int
-    feasible: int
-    distinct: int
-    front: int
-    hypervolume: float
 
 
 def search(
@@ -59,101 +49,100 @@ def search(
     trials: int = DEFAULT_TRIALS,
     sampler: Sampler = "nsga2",
     seed: int | None = 0,
+    storage: str | None = None,
+    study_name: str | None = None,
+    grace_s: float = GRACE_S,
+    evaluator: str | Function | None = None,
+    evaluator_timeout_s: float | None = None,
+    earlier: pd.DataFrame | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Front:
     """Search `space` for the Pareto-optimal designs of `workload` within the budget.
 
-    Same seed, same front. Where `trials` are enough for every design of the space, none is left out, and the front is certified.
-    Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
-    Raises `NoFeasibleDesign` if nothing evaluated keeps the limits, and `InputError` for a sampler that cannot run here.
+    Same seed, same front. Where `trials` (different designs) are enough for the space, none is left out, and the front is
+    certified. Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
+
+    `storage` (an Optuna storage: SQLite, PostgreSQL, a journal file) holds the study `study_name`, which other processes may
+    join; `trials` then counts those of all of them, and a worker without a sign of life for `grace_s` is taken for gone.
+    `evaluator`, ``MODULE:FUNCTION`` or a function, is asked about every design: a dict of its parameters in, a dict of metrics
+    out, which then stand in for the model's. `earlier` is the table of trials of a front to go on from.
+    Raises `NoFeasibleDesign` if nothing evaluated keeps the limits, and `InputError` for what cannot run here.
     """
     if trials < 1:
         raise InputError(Problem(f"{trials} trials: a search tries at least one design"))
-    ledger = _Ledger(workload=workload, space=space)
     study = _study(space, sampler, seed)
+    ledger = Ledger(workload=workload, space=space)
+    _keep_earlier(ledger, earlier)
+    known = ledger.distinct
     distributions = {parameter.name: _distribution(parameter) for parameter in space.free_parameters}
-    interrupted = False
-    try:
-        while ledger.done < trials and ledger.unseen:
-            size = min(BATCH, ledger.spare(trials), space.size)
-            if size:
-                asked = [study.ask(distributions) for _ in range(size)]
-                scored = ledger.evaluate(np.array([_indices(space, trial.params) for trial in asked], dtype=np.int64))
-                _tell(study, asked, scored)
-            else:
-                ledger.evaluate(ledger.unseen_indices()[:BLOCK])
-            if on_progress is not None:
-                on_progress(ledger.progress(trials))
-    except KeyboardInterrupt:
-        interrupted = True
-        if not ledger.batches:
-            raise
+
+    def read(params: Mapping[str, Any]) -> list[int]:
+        return _indices(space, params)
+
+    with ExitStack() as held:
+        judge = held.enter_context(evaluator_named(evaluator, evaluator_timeout_s)) if evaluator is not None else None
+        shared = None
+        if storage is not None:
+            from dse.search.sharing import share
+
+            asked = judge.name if judge else None
+            joined = share(
+                storage, study_name, workload, space, distributions=distributions, read=read, evaluator=asked, grace_s=grace_s
+            )
+            shared = held.enter_context(joined)
+        own_seed = _seed_of_worker(seed, known, shared)
+        hunt = Hunt(
+            ledger=ledger,
+            study=study if own_seed == seed else _study(space, sampler, own_seed),
+            distributions=distributions,
+            read=read,
+            trials=trials if shared else known + trials,
+            judge=judge,
+            shared=shared,
+            seed=own_seed,
+        )
+        interrupted, stopped = hunt.run(on_progress)
+    record = Record(
+        repeats=ledger.repeats,
+        different=ledger.different(),
+        earlier=known,
+        elsewhere=hunt.elsewhere,
+        lost=hunt.lost,
+        storage=shared.url if shared else None,
+        study=shared.name if shared else None,
+        evaluator=judge.name if judge else None,
+        opinions=ledger.progress(0, 0).opinions,
+        stopped=stopped,
+    )
+    early = interrupted or stopped is not None
     return make_front(
         workload,
         space,
         ledger.batches,
-        certificate(ledger.distinct, space.size, interrupted=interrupted),
+        certificate(ledger.distinct, space.size, interrupted=early),
         trials=ledger.trials(),
         sampler=sampler,
         seed=seed,
-        interrupted=interrupted,
+        interrupted=early,
+        record=record,
     )
 
 
-@dataclass(slots=True)
-class _Ledger:
-    """Everything evaluated so far, in order, with the front kept up to date."""
+def _keep_earlier(ledger: Ledger, earlier: pd.DataFrame | None) -> None:
+    """Put the trials of an earlier run into the ledger, evaluated again; what an evaluator said of them is kept."""
+    if earlier is None or not len(earlier):
+        return
+    designs, opinions = designs_of_table(ledger.space, earlier), opinions_of_table(earlier)
+    rows = ledger.fresh(designs)
+    ledger.keep(ledger.model(designs[rows]), [opinions[row] for row in rows] if opinions else [], "earlier run")
 
-    workload: Workload
-    space: Space
-    batches: list[Scored] = field(default_factory=list[Scored])
-    seen: set[bytes] = field(default_factory=set[bytes])
-    best: FloatColumn | None = None
-    done: int = 0
-    feasible: int = 0
 
-    @property
-    def distinct(self) -> int:
-        return len(self.seen)
-
-    @property
-    def unseen(self) -> int:
-        return self.space.size - self.distinct
-
-    def spare(self, trials: int) -> int:
-        """Trials for the sampler: all that are left or, where they suffice for the space, those that unseen designs spare."""
-        left = trials - self.done
-        return left if self.space.size > trials else left - self.unseen
-
-    def unseen_indices(self) -> IntColumn:
-        """Every design that was not evaluated, shape (designs, parameters); for spaces that `trials` cover."""
-        indices = self.space.indices(np.arange(self.space.size))
-        return indices[[row.tobytes() not in self.seen for row in indices]]
-
-    def evaluate(self, indices: IntColumn) -> Scored:
-        scored = score(self.workload, self.space, indices)
-        self.batches.append(scored)
-        self.done += len(indices)
-        self.seen.update(row.tobytes() for row in indices)
-        kept = scored.losses[scored.feasible]
-        self.feasible += len(kept)
-        known = kept if self.best is None else np.concatenate([self.best, kept])
-        self.best = known[pareto.nondominated(known)]
-        return scored
-
-    def progress(self, trials: int) -> Progress:
-        front = self.best if self.best is not None else np.empty((0, 1))
-        volume = pareto.hypervolume(front, pareto.reference_point(front)) if len(front) else 0.0
-        return Progress(
-            done=self.done, trials=trials, feasible=self.feasible, distinct=self.distinct, front=len(front), hypervolume=volume
-        )
-
-    def trials(self) -> pd.DataFrame:
-        frames = [table(self.space, batch, per_scenario=False) for batch in self.batches]
-        frame = pd.concat(frames, ignore_index=True)
-        frame["feasible"] = np.concatenate([np.isin(np.arange(len(batch.indices)), batch.feasible) for batch in self.batches])
-        frame.insert(0, "trial", np.arange(len(frame)))
-        return frame
+def _seed_of_worker(seed: int | None, known: int, shared: Shared | None) -> int | None:
+    """The seed itself for a search that begins; where others have been before, one of its own, lest it repeats what they did."""
+    if seed is None or (not known and (shared is None or shared.is_first)):
+        return seed
+    worker = zlib.crc32(shared.worker.encode()) if shared else 0
+    return int(np.random.SeedSequence([seed, known, worker]).generate_state(1)[0])
 
 
 def _study(space: Space, sampler: Sampler, seed: int | None) -> optuna.Study:
@@ -203,7 +192,7 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
     return FloatDistribution(low, high, log=low > 0)
 
 
-def _indices(space: Space, params: dict[str, Any]) -> list[int]:
+def _indices(space: Space, params: Mapping[str, Any]) -> list[int]:
     return [0 if len(parameter) == 1 else _index(parameter, params[parameter.name]) for parameter in space.parameters]
 
 
@@ -213,12 +202,3 @@ def _index(parameter: Parameter, value: object) -> int:
         return parameter.values.index(value)
     values, number = np.asarray(parameter.values, dtype=np.float64), float(str(value))
     return int(np.argmin(np.abs(np.log(values / number)) if values[0] > 0 else np.abs(values - number)))
-
-
-def _tell(study: optuna.Study, asked: list[optuna.Trial], scored: Scored) -> None:
-    with np.errstate(divide="ignore"):
-        logs = np.nan_to_num(np.log10(scored.losses), nan=WORST_LOG, posinf=WORST_LOG, neginf=-WORST_LOG)
-    for row, trial in enumerate(asked):
-        for limit in scored.limits:
-            trial.set_constraint(limit.name, min(float(limit.excess[row]), 10**WORST_LOG))
-        study.tell(trial, logs[row].tolist())

@@ -108,7 +108,7 @@ def test_interruption_keeps_what_was_found(mlp):
 
     front = search(mlp, dse.load_space("edge"), trials=1000, on_progress=stop)
     assert front.interrupted
-    assert len(front.trials) == 100
+    assert 100 <= len(front.trials) < 150
     assert len(front) >= 1
 
 
