@@ -10,12 +10,11 @@ import importlib.util
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
@@ -23,9 +22,10 @@ from optuna.study import StudyDirection
 from dse.errors import InputError, Problem
 from dse.hardware.design import FloatColumn, IntColumn
 from dse.hardware.parameters import suggestion
-from dse.hardware.space import Parameter, Space
+from dse.hardware.space import Space
 from dse.search import pareto
 from dse.search.front import BLOCK, Front, Scored, certificate, make_front, score, table
+from dse.search.parameters import distribution_of, indices_of
 from dse.workload.workload import Workload
 
 Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random", "qmc"]
@@ -71,14 +71,14 @@ def search(
         raise InputError(Problem(f"{trials} trials: a search tries at least one design"))
     ledger = _Ledger(workload=workload, space=space)
     study = _study(space, sampler, seed)
-    distributions = {parameter.name: _distribution(parameter) for parameter in space.free_parameters}
+    distributions = {parameter.name: distribution_of(parameter) for parameter in space.free_parameters}
     interrupted = False
     try:
         while ledger.done < trials and ledger.unseen:
             size = min(BATCH, ledger.spare(trials), space.size)
             if size:
                 asked = [study.ask(distributions) for _ in range(size)]
-                scored = ledger.evaluate(np.array([_indices(space, trial.params) for trial in asked], dtype=np.int64))
+                scored = ledger.evaluate(np.array([indices_of(space, trial.params) for trial in asked], dtype=np.int64))
                 _tell(study, asked, scored)
             else:
                 ledger.evaluate(ledger.unseen_indices()[:BLOCK])
@@ -188,31 +188,6 @@ def _gp_sampler(seed: int | None) -> BaseSampler:
         remedy = "pip install 'dse[gp]', or choose another sampler"
         raise InputError(Problem("sampler 'gp' needs PyTorch, which is not installed", remedy=remedy))
     return optuna.samplers.GPSampler(seed=seed, deterministic_objective=True, warn_independent_sampling=False)
-
-
-def _distribution(parameter: Parameter) -> BaseDistribution:
-    """The Optuna distribution whose values are the parameter's, in real units; irregular steps are log floats and snap."""
-    if not parameter.is_numeric:
-        return CategoricalDistribution(list(parameter.values))
-    values = np.asarray(parameter.values, dtype=np.float64)
-    low, high, step = values[0].item(), values[-1].item(), (values[1] - values[0]).item()
-    if np.allclose(np.diff(values), step):
-        if parameter.kind.whole:
-            return IntDistribution(int(low), int(high), step=int(step))
-        return FloatDistribution(low, high, step=step)
-    return FloatDistribution(low, high, log=low > 0)
-
-
-def _indices(space: Space, params: dict[str, Any]) -> list[int]:
-    return [0 if len(parameter) == 1 else _index(parameter, params[parameter.name]) for parameter in space.parameters]
-
-
-def _index(parameter: Parameter, value: object) -> int:
-    """Index of the parameter's value nearest to `value` (in ratio)."""
-    if not parameter.is_numeric:
-        return parameter.values.index(value)
-    values, number = np.asarray(parameter.values, dtype=np.float64), float(str(value))
-    return int(np.argmin(np.abs(np.log(values / number)) if values[0] > 0 else np.abs(values - number)))
 
 
 def _tell(study: optuna.Study, asked: list[optuna.Trial], scored: Scored) -> None:
