@@ -54,6 +54,54 @@ def hypervolume(losses: FloatColumn, reference: npt.ArrayLike) -> float:
     return float(moocore.hypervolume(np.ascontiguousarray(logs), ref=corner))
 
 
+def share(found: FloatColumn, best: FloatColumn) -> float:
+    """Hypervolume of `found` over that of `best`, up to the reference point of `best`: 1 where nothing is missing.
+
+    >>> share(np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([[1.0, 2.0], [2.0, 1.0]]))
+    1.0
+    """
+    corner = reference_point(best)
+    return hypervolume(found, corner) / hypervolume(best, corner)
+
+
+def epsilon(found: FloatColumn, best: FloatColumn) -> float:
+    """The least epsilon for which every row of `best` is within 1 + epsilon of a row of `found` in every objective.
+
+    The multiplicative epsilon indicator less one (Zitzler, Thiele, Laumanns, Fonseca and da Fonseca, "Performance assessment of
+    multiobjective optimizers", IEEE Trans. Evolutionary Computation 7, 2003); infinite where `found` is empty.
+
+    >>> epsilon(np.array([[1.0, 3.0], [2.0, 1.0]]), np.array([[1.0, 2.0], [2.0, 1.0]]))
+    0.5
+    """
+    if not len(found):
+        return float("inf")
+    if found.shape[1] == 1:
+        return max(0.0, float(found.min() / best.min()) - 1.0)
+    return max(0.0, float(moocore.epsilon_mult(np.ascontiguousarray(found), ref=np.ascontiguousarray(best))) - 1.0)
+
+
+def ranks(losses: FloatColumn) -> IntColumn:
+    """Non-dominated sorting: 0 for rows that no row dominates, 1 for those that only rows of rank 0 dominate, and so on.
+
+    >>> ranks(np.array([[1.0, 2.0], [2.0, 1.0], [2.0, 2.0]])).tolist()
+    [0, 0, 1]
+    """
+    if losses.shape[1] == 1:
+        return np.asarray(np.unique(losses[:, 0], return_inverse=True)[1], dtype=np.int64)
+    return np.asarray(moocore.pareto_rank(np.ascontiguousarray(losses)), dtype=np.int64)
+
+
+def crowding(logs: FloatColumn) -> FloatColumn:
+    """How far apart the neighbours of each row are along the log losses, infinite at the ends (Deb et al., NSGA-II, 2002)."""
+    span, room = np.ptp(logs, axis=0), np.zeros(len(logs))
+    for column in (logs / np.where(span > 0, span, 1.0)).T:
+        order = np.argsort(column, kind="stable")
+        gap = np.full(len(order), np.inf)
+        gap[1:-1] = column[order[2:]] - column[order[:-2]]
+        room[order] += gap
+    return room
+
+
 def knee(losses: FloatColumn) -> int:
     """Row of the front where giving up a little of one objective stops buying much of the others.
 

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 
 from dse.errors import InputError, Problem
 from dse.hardware.parameters import suggestion
-from dse.hardware.space import Parameter, Space
+from dse.hardware.space import Space
 from dse.search.evaluator import Function, evaluator_named
 from dse.search.front import Front, certificate, make_front
 from dse.search.hunt import BATCH, Hunt
 from dse.search.ledger import Ledger, Progress, designs_of_table, opinions_of_table
+from dse.search.parameters import distribution_of, indices_of
 from dse.search.record import GRACE_S, Record
 from dse.workload.workload import Workload
 
@@ -74,10 +74,10 @@ def search(
     ledger = Ledger(workload=workload, space=space)
     _keep_earlier(ledger, earlier)
     known = ledger.distinct
-    distributions = {parameter.name: _distribution(parameter) for parameter in space.free_parameters}
+    distributions = {parameter.name: distribution_of(parameter) for parameter in space.free_parameters}
 
     def read(params: Mapping[str, Any]) -> list[int]:
-        return _indices(space, params)
+        return indices_of(space, params)
 
     with ExitStack() as held:
         judge = held.enter_context(evaluator_named(evaluator, evaluator_timeout_s)) if evaluator is not None else None
@@ -177,28 +177,3 @@ def _gp_sampler(seed: int | None) -> BaseSampler:
         remedy = "pip install 'dse[gp]', or choose another sampler"
         raise InputError(Problem("sampler 'gp' needs PyTorch, which is not installed", remedy=remedy))
     return optuna.samplers.GPSampler(seed=seed, deterministic_objective=True, warn_independent_sampling=False)
-
-
-def _distribution(parameter: Parameter) -> BaseDistribution:
-    """The Optuna distribution whose values are the parameter's, in real units; irregular steps are log floats and snap."""
-    if not parameter.is_numeric:
-        return CategoricalDistribution(list(parameter.values))
-    values = np.asarray(parameter.values, dtype=np.float64)
-    low, high, step = values[0].item(), values[-1].item(), (values[1] - values[0]).item()
-    if np.allclose(np.diff(values), step):
-        if parameter.kind.whole:
-            return IntDistribution(int(low), int(high), step=int(step))
-        return FloatDistribution(low, high, step=step)
-    return FloatDistribution(low, high, log=low > 0)
-
-
-def _indices(space: Space, params: Mapping[str, Any]) -> list[int]:
-    return [0 if len(parameter) == 1 else _index(parameter, params[parameter.name]) for parameter in space.parameters]
-
-
-def _index(parameter: Parameter, value: object) -> int:
-    """Index of the parameter's value nearest to `value` (in ratio)."""
-    if not parameter.is_numeric:
-        return parameter.values.index(value)
-    values, number = np.asarray(parameter.values, dtype=np.float64), float(str(value))
-    return int(np.argmin(np.abs(np.log(values / number)) if values[0] > 0 else np.abs(values - number)))

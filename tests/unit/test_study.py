@@ -12,7 +12,8 @@ from dse.hardware.parameters import Parameter
 from dse.search import pareto
 from dse.search.exact import exact_front
 from dse.search.front import evaluate_many, losses_of
-from dse.search.study import SAMPLERS, _index, search
+from dse.search.parameters import index_of
+from dse.search.study import SAMPLERS, search
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +135,8 @@ def test_throughput_is_made_large(mlp, small):
 
 def test_values_between_steps_snap_in_ratio():
     """4 lies nearer to 10 than to 1 in ratio, and the other way round in difference."""
-    assert _index(Parameter("cores", (1, 10, 100)), 4.0) == 1
-    assert _index(Parameter("memory", ("ddr4", "lpddr5")), "lpddr5") == 1
+    assert index_of(Parameter("cores", (1, 10, 100)), 4.0) == 1
+    assert index_of(Parameter("memory", ("ddr4", "lpddr5")), "lpddr5") == 1
 
 
 @pytest.mark.parametrize("options", [{"trials": 0}, {"trials": -5}, {"sampler": "nsga4"}, {"seed": -1}, {"seed": 2**32}])
