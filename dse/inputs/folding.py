@@ -26,15 +26,18 @@ LEAST_SAVED = 4
 READ_KEYS = ("from", "memory")
 
 
-def folded(layers: Sequence[Layer]) -> list[dict[str, Any]]:
+def folded(layers: Sequence[Layer], inputs: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The layers with runs that repeat as blocks (``{name, repeat, layers}``), every `from` as a list.
+
+    `inputs` are names of further inputs, which any layer may read.
 
     >>> square = [{"name": f"fc{i}", "kind": "linear", "features": 9, "from": [f"fc{i - 1}" if i else "input"]} for i in range(5)]
     >>> folded(square)
     [{'name': 'fc', 'repeat': 5, 'layers': [{'name': 'layer', 'kind': 'linear', 'features': 9, 'from': ['block_input']}]}]
     """
-    run = _Run(layers)
-    return run.write(0, len(layers), _Scope(taken={str(layer["name"]) for layer in layers}))
+    run = _Run(layers, inputs)
+    called = {-2 - index: name for index, name in enumerate(inputs)}
+    return run.write(0, len(layers), _Scope(taken={*inputs, *(str(layer["name"]) for layer in layers)}, called=called))
 
 
 @dataclass(slots=True)
@@ -63,11 +66,15 @@ class _Fold:
 
 
 class _Run:
-    """Layers by index: what each is but for names, and which it reads (-1 is the network's input)."""
+    """Layers by index: what each is but for names, and which it reads (-1 is the network's input, -2 and below are further ones)."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[Layer], inputs: Sequence[str]) -> None:
         self._layers = layers
-        at = {INPUT: -1} | {str(layer["name"]): index for index, layer in enumerate(layers)}
+        at = (
+            {INPUT: -1}
+            | {name: -2 - index for index, name in enumerate(inputs)}
+            | {str(layer["name"]): index for index, layer in enumerate(layers)}
+        )
         self._reads = [{key: tuple(at[name] for name in layer[key]) for key in READ_KEYS if key in layer} for layer in layers]
         numbers: dict[str, int] = {}
         self._kinds = [numbers.setdefault(_content(layer), len(numbers)) for layer in layers]

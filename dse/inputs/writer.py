@@ -13,8 +13,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, get_args
 
+from dse.errors import InputError, Place, Problem
 from dse.inputs import layer_schema
 from dse.inputs.document import read_text, resolve
 from dse.inputs.fields import MAX_NAME
@@ -38,13 +40,14 @@ class Imported:
     """A network from elsewhere.
 
     `input` is the shape of one sample as the file has it (``{"channels": 3, "height": 224, "width": 224}``); each of `layers` is
-    a mapping with the keys of its kind, its `name`, and `from`: a list of names of layers before it, or "input". `batches` and
-    `precision` are given where they differ from the suite's.
+    a mapping with the keys of its kind, its `name`, and `from`: a list of names of layers before it, or "input". `inputs` are
+    further inputs by name. `batches` and `precision` are given where they differ from the suite's.
     """
 
     name: str
     input: Mapping[str, int]
     layers: Sequence[Layer]
+    inputs: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     title: str = ""
     source: str = ""
     notes: str = ""
@@ -175,6 +178,10 @@ def _text(head: _Head, networks: Sequence[tuple[Imported, list[dict[str, Any]]]]
         if network.precision:
             out.add(4, f"precision: {_flow(network.precision)}")
         out.add(4, f"input: {_flow(network.input)}")
+        if network.inputs:
+            out.add(4, "inputs:")
+            for name, shape in network.inputs.items():
+                out.add(6, f"{_scalar(name)}: {_flow(shape)}")
         for line in counted:
             out.comment(4, line)
         out.add(4, "layers:")
@@ -211,7 +218,7 @@ def _layer_lines(entry: Mapping[str, Any], indent: int, room: int) -> Iterator[s
 
 def _layers_of(network: Imported) -> list[dict[str, Any]]:
     """Layers and blocks as they are written: keys in the order of the schema, without what goes without saying."""
-    return list(_tidied(folded([_without_defaults(layer) for layer in network.layers]), INPUT))
+    return list(_tidied(folded([_without_defaults(layer) for layer in network.layers], inputs=tuple(network.inputs)), INPUT))
 
 
 def _tidied(entries: Sequence[Mapping[str, Any]], before: str) -> Iterator[dict[str, Any]]:
@@ -296,3 +303,17 @@ def _printable(text: str) -> str:
     """One line of characters that a YAML text may hold."""
     shown = "".join(letter if letter.isprintable() and not "\ud800" <= letter <= "\udfff" else " " for letter in text)
     return " ".join(shown.split())
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write the text to a file, which is made anew or not at all: an existing file is not written over.
+
+    Raises `InputError`.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InputError(Problem("is there already", Place(str(path)), "choose another name, or remove it first")) from None
+    except OSError as error:
+        raise InputError(Problem(f"cannot be written: {error.strerror or error}", Place(str(path)))) from None
