@@ -247,7 +247,8 @@ class _Chain:
             self.is_sound = False
             return full
         layer = text.layer()
-        self._check_expected(text, path, names[0], known[0])
+        if names:
+            self._check_expected(text, path, names[0], known[0])
         try:
             self._shapes[full] = layer.output(known)
         except ShapeError as error:
@@ -260,7 +261,7 @@ class _Chain:
     def _inputs(self, text: LayerText, path: DataPath, scope: _Scope, later: list[str]) -> list[str | None]:
         """Full names of what a layer reads; None for a name that means nothing."""
         if text.reads is None:
-            inputs: list[str | None] = [scope.previous]
+            inputs: list[str | None] = [] if text.reads_nothing else [scope.previous]
         else:
             several = isinstance(self._document.value((*path, "from")), list)
             at: list[DataPath] = [("from", index) if several else ("from",) for index in range(len(text.reads))]
