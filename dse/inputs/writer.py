@@ -237,7 +237,7 @@ def _short(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_defaults(layer: Layer) -> dict[str, Any]:
-    schema = _schemas()[str(layer["kind"])]
+    schema = layer_kinds()[str(layer["kind"])]
     kept: dict[str, Any] = {"name": layer["name"], "kind": layer["kind"]}
     for name, info in schema.model_fields.items():
         key = info.alias or name
@@ -267,7 +267,7 @@ def _same(value: Any) -> Any:  # noqa: ANN401 - whatever a key may hold
 
 
 @lru_cache
-def _schemas() -> Mapping[str, type[LayerText]]:
+def layer_kinds() -> Mapping[str, type[LayerText]]:
     """Layer kinds by name."""
     found: dict[str, type[LayerText]] = {}
     for model in vars(layer_schema).values():
