@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,7 +53,7 @@ class Value:
 class Emitted:
     """A layer: its kind and keys in the vocabulary of a workload file, and the layers that it reads, by number.
 
-    `hint` is what the graph calls it. `facts` tell the tidying what the keys do not: ``causal`` of a mask, ``affine`` of a scale or a
+    `hint` is what the graph calls it, if it calls it anything, and `word` what it is. `facts` tell the tidying what the keys do not: ``causal`` of a mask, ``affine`` of a scale or a
     shift by a constant for each channel.
     """
 
@@ -62,7 +63,14 @@ class Emitted:
     reads: list[int]
     shape: Shape
     hint: str
+    word: str
     facts: frozenset[str] = frozenset()
+    memory: int | None = None
+
+    @property
+    def sources(self) -> list[int]:
+        """All layers that it reads, the memory of a cross-attention too."""
+        return self.reads if self.memory is None else [*self.reads, self.memory]
 
 
 @dataclass(slots=True)
@@ -149,9 +157,8 @@ class Builder:
             return replace(source, channels_last=value.channels_last)
         if (source.layer, shape) not in self._views:
             flat = isinstance(shape, Vector)
-            made = self._add(
-                "flatten" if flat else "reshape", {} if flat else {"to": sides(shape)}, [source.layer], shape, operator
-            )
+            kind, keys = ("flatten", {}) if flat else ("reshape", {"to": sides(shape)})
+            made = self._add(kind, keys, [source.layer], shape, operator, hint="")
             self._views[source.layer, shape] = made.number
         return replace(value, layer=self._views[source.layer, shape], shape=shape)
 
@@ -202,9 +209,23 @@ class Builder:
         hint: str | None = None,
     ) -> Emitted:
         number = len(self.layers)
-        said = hint or operator.name or operator.outputs[0]
-        self.layers[number] = Emitted(number=number, kind=kind, keys=keys, reads=reads, shape=shape, hint=said, facts=facts)
+        self.layers[number] = Emitted(
+            number=number,
+            kind=kind,
+            keys=keys,
+            reads=reads,
+            shape=shape,
+            hint=hint if hint is not None else self._hint(operator),
+            word=str(keys.get("function", keys.get("operation", _SHORT.get(kind, kind)))),
+            facts=facts,
+        )
         return self.layers[number]
+
+    def _hint(self, operator: Operator) -> str:
+        """What the graph calls an operator: its own name, that of its weights or its result, if any says something; else nothing."""
+        weights = (_WEIGHT.fullmatch(str(name)) for name in operator.inputs[1:4] if self.is_constant(name))
+        owners = [found.group(1) for found in weights if found is not None]
+        return next((name for name in (operator.name, *owners, *operator.outputs[:1]) if says_something(name)), "")
 
     def learned(self, name: str, shape: Shape, operator: Operator) -> Value:
         """A constant that is more than a number for each channel, as a layer."""
@@ -253,6 +274,22 @@ class Builder:
     def error(self, operator: Operator, message: str, remedy: str | None = None) -> InputError:
         """What is wrong, with the operator that it is about."""
         return self.graph.error(f"{operator.said}: {message}", remedy)
+
+
+_SHORT = {"conv2d": "conv", "depthwise_conv2d": "depthwise", "pool1d": "pool", "pool2d": "pool", "normalisation": "norm"}
+"""What layers are called that nobody has named."""
+
+_WEIGHT = re.compile(r"(.+?)[._/](?:weights?|kernel|w|W|scale|gamma|s)(?:_\d+)?(?:[:/_.].*)?")
+_NUMBERED = re.compile(r"([a-z]{0,6}|[A-Z][A-Za-z]*|node_\w+|onnx::\w+)_?\d+")
+
+
+def says_something(name: str) -> bool:
+    """Whether a name of the graph is more than a count or an operator with a number.
+
+    >>> says_something("layer1.0.conv1"), says_something("Conv_12"), says_something("n3"), says_something("")
+    (True, False, False, False)
+    """
+    return bool(name) and _NUMBERED.fullmatch(name) is None
 
 
 def sides(shape: Shape) -> dict[str, int]:

@@ -18,7 +18,7 @@ from dse.inputs.onnx.naming import input_names, layer_names
 from dse.inputs.onnx.patterns import join_patterns
 from dse.inputs.onnx.reading import read_model
 from dse.inputs.onnx.rules import apply_rules
-from dse.inputs.onnx.tidying import Layers, in_order, tidied, used_inputs
+from dse.inputs.onnx.tidying import in_order, tidied, used_inputs
 from dse.inputs.wording import near_miss
 from dse.inputs.writer import Imported, suite_name, write_workload
 from dse.units import FORMAT_BITS
@@ -97,13 +97,13 @@ def _network(builder: Builder, sizes: Sizes, suite: str, title: str, asked: str 
     if not used:
         raise builder.graph.error("none of its layers reads an input")
     called = input_names({number: builder.inputs[number][0] for number in used})
-    names = layer_names([layer.hint for layer in ordered], [layer.kind for layer in ordered], list(called.values()))
+    names = layer_names([layer.hint for layer in ordered], [layer.word for layer in ordered], list(called.values()))
     by_number = called | {layer.number: name for layer, name in zip(ordered, names, strict=True)}
     first, *others = used
     return Imported(
         name=suite_name(f"{suite}_{sizes.label}" if sizes.label else suite),
         title=title if not sizes.named else f"{title}, {', '.join(f'{key} = {size}' for key, size in sizes.named.items())}",
-        notes=_notes(builder, layers, formats),
+        notes=_notes(builder, formats),
         input=sides(builder.inputs[first][1]),
         inputs={called[number]: sides(builder.inputs[number][1]) for number in others},
         layers=[_written(layer, by_number, formats) for layer in ordered],
@@ -113,13 +113,14 @@ def _network(builder: Builder, sizes: Sizes, suite: str, title: str, asked: str 
 def _written(layer: Emitted, names: Mapping[int, str], formats: Formats) -> dict[str, object]:
     """A layer as the writer takes it."""
     reads = [names[number] for number in layer.reads]
-    written: dict[str, object] = {"name": names[layer.number], "kind": layer.kind, **layer.keys}
+    memory = {} if layer.memory is None else {"memory": names[layer.memory]}
+    written: dict[str, object] = {"name": names[layer.number], "kind": layer.kind, **layer.keys, **memory}
     if layer.number in formats.layers:
         written["precision"] = dict(formats.layers[layer.number])
     return {**written, "from": reads} if reads else written
 
 
-def _notes(builder: Builder, layers: Layers, formats: Formats) -> str:
+def _notes(builder: Builder, formats: Formats) -> str:
     """What was decided, and what is not counted, in words."""
     said = []
     if not formats.stated:

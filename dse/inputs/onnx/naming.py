@@ -5,86 +5,56 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from dse.inputs.onnx.rules import RULES
 from dse.inputs.writer import layer_name
 
-_OPERATORS = frozenset(
-    [
-        "Conv",
-        "ConvTranspose",
-        "Gemm",
-        "MatMul",
-        "Add",
-        "Sum",
-        "Mul",
-        "Relu",
-        "Clip",
-        "Sigmoid",
-        "Softmax",
-        "BatchNormalization",
-        "LayerNormalization",
-        "Concat",
-        "Gather",
-        "LSTM",
-        "GRU",
-        "RNN",
-        "Attention",
-        "Erf",
-        "Div",
-    ]
-)
+_WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN", "LayerNormalization"})
+_OPERATORS = frozenset(RULES)
 
 
-def layer_names(hints: Sequence[str], kinds: Sequence[str], inputs: Sequence[str] = ()) -> list[str]:
-    """A name for each layer from what the graph calls it.
+def layer_names(hints: Sequence[str], words: Sequence[str], inputs: Sequence[str] = ()) -> list[str]:
+    """A name for each layer from what the graph calls it, or, where it calls it nothing, from what it is and where it stands.
 
     What all names begin with goes, and so do the parts of a path that say the same twice and operators at its end.
 
-    >>> layer_names(["/layer1/layer1.0/conv1/Conv", "/layer1/layer1.0/Add", "/fc/Gemm"], ["conv2d", "add", "linear"])
+    >>> layer_names(["/layer1/layer1.0/conv1/Conv", "/layer1/layer1.0/Add", "/fc/Gemm"], ["conv", "add", "linear"])
     ['layer1_0_conv1', 'layer1_0_add', 'fc']
-    >>> layer_names(["gpu_0/conv1_1", "gpu_0/pred_1"], ["conv2d", "linear"])
-    ['conv1', 'pred']
+    >>> layer_names(["gpu_0/res2_0_a", "", "gpu_0/pred"], ["conv", "relu", "linear"])
+    ['res2_0_a', 'res2_0_relu', 'pred']
     """
-    paths = [_path(hint, kind) for hint, kind in zip(hints, kinds, strict=True)]
-    shared = _shared(paths)
-    endings = [re.search(r"_\d+$", path[-1]) for path in paths if path]
-    same = (
-        endings[0].group() if endings and endings[0] and all(end and end.group() == endings[0].group() for end in endings) else ""
-    )
+    paths = [_path(hint, word) for hint, word in zip(hints, words, strict=True)]
+    shared = _shared([path for path in paths if path])
+    endings = [found.group() if (found := re.search(r"_\d+$", path[-1])) else "" for path in paths if path]
+    ending = endings[0] if len(endings) > 1 and len(set(endings)) == 1 else ""
     names: list[str] = []
     taken = set(inputs)
-    for path, kind in zip(paths, kinds, strict=True):
-        text = "_".join(path[shared:]) if len(path) > shared else kind
-        name = layer_name((text.removesuffix(same) if len(paths) > 1 else text) or kind, taken)
+    around = ""
+    for path, word in zip(paths, words, strict=True):
+        named = "_".join(path[shared:]).removesuffix(ending)
+        name = layer_name(named or f"{around}{word}", taken)
+        around = name.rpartition("_")[0]
+        around = f"{around}_" if re.search("[A-Za-z]", around) and not around.endswith(word) else ""
         taken.add(name)
         names.append(name)
     return names
 
 
-def _path(hint: str, kind: str) -> list[str]:
+def _path(hint: str, word: str) -> list[str]:
+    """The parts of a name, without what they say twice and without the operator at the end of a layer with weights."""
     parts = [part for part in re.split(r"[/:]+", hint) if part]
     if len(parts) > 1:
-        parts[-1] = re.sub(r"_output_\d+$", "", parts[-1])
-        operator = re.sub(r"_\d+$", "", parts[-1])
-        if operator in _OPERATORS or operator.lower() == kind:
-            weighted = kind in (
-                "linear",
-                "conv1d",
-                "conv2d",
-                "depthwise_conv2d",
-                "transposed_conv2d",
-                "embedding",
-                "lstm",
-                "gru",
-                "rnn",
-            )
-            parts = parts[:-1] if weighted else [*parts[:-1], kind]
+        operator = re.sub(r"(_output)?_\d+$", "", parts[-1])
+        if operator in _WEIGHTED:
+            parts.pop()
+        elif operator in _OPERATORS:
+            parts[-1] = word
     kept: list[str] = []
     for part in parts:
         if kept and (part == kept[-1] or part.startswith(f"{kept[-1]}.")):
             kept[-1] = part
         else:
             kept.append(part)
-    return kept or [kind]
+    return kept
 
 
 def _shared(paths: Sequence[Sequence[str]]) -> int:

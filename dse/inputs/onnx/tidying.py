@@ -7,51 +7,54 @@ does by itself: scales and masks of the scores belong to it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from dse.inputs.onnx.attending import join_attention
 from dse.inputs.onnx.building import Builder, Emitted
+from dse.inputs.onnx.layers import Layers
 
 CONVOLUTIONS = ("conv1d", "conv2d", "depthwise_conv2d", "transposed_conv2d")
 RECURRENT = ("lstm", "gru", "rnn")
 
 
-@dataclass(slots=True)
-class Layers:
-    """The layers by number, and which are results of the network."""
-
-    by_number: dict[int, Emitted]
-    results: list[int]
-
-    def readers(self, number: int) -> list[Emitted]:
-        """Layers that read a layer."""
-        return [layer for layer in self.by_number.values() if number in layer.reads]
-
-    def sole_reader(self, number: int) -> Emitted | None:
-        """The one layer that reads a layer, which is no result."""
-        readers = self._index().get(number, [])
-        return readers[0] if len(readers) == 1 and number not in self.results and readers[0].reads.count(number) == 1 else None
-
-    def _index(self) -> dict[int, list[Emitted]]:
-        found: dict[int, list[Emitted]] = {}
-        for layer in self.by_number.values():
-            for source in dict.fromkeys(layer.reads):
-                found.setdefault(source, []).append(layer)
-        return found
-
-    def replace(self, old: int, new: int) -> None:
-        """Let whatever reads one layer read another; the old one goes."""
-        for layer in self.by_number.values():
-            layer.reads = [new if source == old else source for source in layer.reads]
-        self.results = [new if number == old else number for number in self.results]
-        self.by_number.pop(old, None)
-
-
 def tidied(builder: Builder, results: Iterable[int]) -> Layers:
     """The layers of a builder, joined where a person would join them, without what no result depends on."""
-    layers = Layers(dict(builder.layers), list(results))
+    layers = Layers(builder.layers, results, builder.inputs)
     ride(layers)
     drop_unread(layers)
+    if join_attention(layers):
+        gone = [layer for layer in drop_unread(layers) if layer.kind not in ("linear", "matmul", "softmax", "reshape", "slice")]
+        if gone:
+            builder.aside[
+                "scales, masks and biases of attention scores belong to the attention and are not counted beside it"
+            ] += len(gone)
+    drop_reshapes(layers)
+    stack(layers)
     return layers
+
+
+def drop_reshapes(layers: Layers) -> None:
+    """Reshapes to the shape that is there already go."""
+    for number in list(layers.by_number):
+        layer = layers.by_number.get(number)
+        if layer is not None and layer.kind == "reshape" and layers.shape(layer.reads[0]) == layer.shape:
+            layers.replace(number, layer.reads[0])
+
+
+def stack(layers: Layers) -> None:
+    """Recurrent layers of the same cells, one on the other, become one layer of several."""
+    for number in sorted(layers.by_number):
+        upper = layers.by_number.get(number)
+        lower = layers.by_number.get(upper.reads[0]) if upper is not None and upper.kind in RECURRENT else None
+        if upper is None or lower is None or lower.kind != upper.kind or layers.sole_reader(lower.number) is not upper:
+            continue
+        alike = [
+            {key: item for key, item in layer.keys.items() if key not in ("in", "layers", "returns")} for layer in (lower, upper)
+        ]
+        if alike[0] == alike[1] and "returns" not in lower.keys:
+            upper.keys |= {"in": lower.keys["in"], "layers": lower.keys.get("layers", 1) + upper.keys.get("layers", 1)}
+            upper.hint = lower.hint
+            layers.rewire(upper, lower.reads)
+            layers.remove(lower.number)
 
 
 def ride(layers: Layers) -> None:
@@ -95,9 +98,10 @@ def drop_unread(layers: Layers) -> list[Emitted]:
         if number in needed or number not in layers.by_number:
             continue
         needed.add(number)
-        waiting += layers.by_number[number].reads
+        waiting += layers.by_number[number].sources
     gone = [layer for number, layer in layers.by_number.items() if number not in needed]
-    layers.by_number = {number: layer for number, layer in layers.by_number.items() if number in needed}
+    for layer in gone:
+        layers.remove(layer.number)
     return gone
 
 
@@ -108,5 +112,5 @@ def in_order(layers: Layers) -> list[Emitted]:
 
 def used_inputs(layers: Layers, inputs: Mapping[int, object]) -> list[int]:
     """Numbers of the inputs that some layer reads, in order."""
-    read = {source for layer in layers.by_number.values() for source in layer.reads}
+    read = {source for layer in layers.by_number.values() for source in layer.sources}
     return [number for number in inputs if number in read]
