@@ -18,8 +18,8 @@ _BETWEEN = ("elementwise", "add", "multiply", "activation")
 MOST_BETWEEN = 8
 
 
-def join_attention(layers: Layers) -> int:
-    """Put attention layers where attention is written out; how many were found."""
+def join_products(layers: Layers) -> int:
+    """Put attention without projections where it is written out; how many were found. What it was made of is read no more."""
     found = 0
     for number in sorted(layers.by_number):
         layer = layers.by_number.get(number)
@@ -28,11 +28,15 @@ def join_attention(layers: Layers) -> int:
             if core is not None:
                 _place_core(layers, core)
                 found += 1
+    return found
+
+
+def join_projections(layers: Layers) -> None:
+    """Take linear layers into the attention that they are the projections of."""
     for number in sorted(layers.by_number):
         layer = layers.by_number.get(number)
         if layer is not None and layer.kind == "attention" and not layer.keys.get("projections", True):
             _project(layers, layer)
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +49,11 @@ class _Core:
 
 
 def _core(layers: Layers, softmax: Emitted) -> _Core | None:
-    weighted = layers.sole_reader(softmax.number)
+    weighted, weights = layers.sole_reader(softmax.number), softmax.number
+    while weighted is not None and weighted.kind == "reshape":
+        weighted, weights = layers.sole_reader(weighted.number), weighted.number
     path = _scores(layers, softmax.reads[0], softmax.number, MOST_BETWEEN)
-    if path is None or weighted is None or weighted.kind != "matmul" or weighted.reads[0] != softmax.number:
+    if path is None or weighted is None or weighted.kind != "matmul" or weighted.reads[0] != weights:
         return None
     scores, causal = path
     groups = scores.keys["groups"]

@@ -231,7 +231,9 @@ class Builder:
         """A constant that is more than a number for each channel, as a layer."""
         if (name, shape) not in self._learned:
             facts = frozenset({"causal"}) if self._is_causal(name) else frozenset[str]()
-            made = self.emit(operator, "learned", [], {"to": sides(shape)}, facts=facts, hint=name)
+            made = self.emit(
+                operator, "learned", [], {"to": sides(shape)}, facts=facts, hint=name if says_something(name) else ""
+            )
             self._learned[name, shape] = made.layer
         return Value(layer=self._learned[name, shape], shape=shape)
 

@@ -248,3 +248,6 @@ _RULES: Mapping[str, Rule] = {
     "CumSum": lambda attributes, value, axis: np.cumsum(value, axis=int(np.ravel(axis)[0])),
     "NonZero": _each(lambda value: np.asarray(np.nonzero(value), dtype=np.int64)),
 }
+
+FOLDED = frozenset((*_RULES, "Shape", "Size", "Constant"))
+"""Operators that are computed on constants."""

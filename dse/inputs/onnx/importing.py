@@ -26,6 +26,9 @@ from dse.units import FORMAT_BITS
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+_NAMELESS = ("", "main_graph", "torch_jit", "torch-jit-export", "graph", "main")
+"""What exporters call a graph that has no name."""
+
 
 def import_onnx(
     path: str | Path,
@@ -53,7 +56,7 @@ def import_onnx(
     inputs = given_inputs(model.graph, constant_names(model.graph), place)
     choices = choose_sizes(inputs, said, free_batch=free_batch, place=place)
     suite = suite_name(name or path.stem)
-    title = str(model.graph.name) or path.stem
+    title = path.stem if str(model.graph.name) in _NAMELESS else str(model.graph.name)
     networks: list[Imported] = []
     formats: list[Mapping[str, str]] = []
     for sizes in choices:

@@ -149,10 +149,9 @@ def _kept(
     """The part of a value that stays where `kept` of an axis of its tensor (of that shape) do."""
     extent = shape[axis]
     seen, along = _seen(builder, operator, value, shape, axis)
-    if along is None:
-        begin, kept, step = begin * (seen.elements // extent), kept * (seen.elements // extent), 1
-        seen, along = builder.view(seen, Vector(seen.elements), operator), "channels"
     length = side(_numbers(seen.shape), along)
+    if length != extent:
+        begin, kept, step = begin * length // extent, kept * length // extent, 1
     if along == "steps" and kept == 1 and begin in (0, length - 1):
         return builder.emit(operator, "select", [seen], {"steps": "first" if begin == 0 else "last"}, channels_last=True)
     if begin + (kept - 1) * step >= length:
@@ -166,48 +165,35 @@ def _numbers(shape: Shape) -> Image | Steps | Vector:
     return shape
 
 
-def _seen(builder: Builder, operator: Operator, value: Value, shape: Sequence[int], axis: int) -> tuple[Value, Side | None]:
-    """The value as the file's rules see a tensor of that shape, and which side of it an axis is (None: no single one)."""
+def _seen(builder: Builder, operator: Operator, value: Value, shape: Sequence[int], axis: int) -> tuple[Value, Side]:
+    """The value as a tensor of that shape is best seen to be cut along an axis, and the side that the axis, or all of it, lies on.
+
+    A sequence that is seen with more axes (heads, or queries, keys and values side by side) stays one: its steps are cut where the
+    axis is as long as they are, else its features.
+    """
     batch = builder.graph.batch
     at = next((place for place, extent in enumerate(shape[:2]) if extent == batch and place != axis), None)
     rest = [extent for place, extent in enumerate(shape) if place != at]
-    place = axis - (at is not None and axis > at)
-    if math.prod(rest) != value.elements:
-        return value, None
-    last = value.channels_last
+    place, last = axis - (at is not None and axis > at), value.channels_last
     match rest:
         case [features]:
-            seen: Shape = Vector(features)
+            seen: Shape | None = Vector(features)
         case [first, second]:
             seen = Steps(second, first) if last else Steps(first, second)
         case [first, second, third]:
             seen = Image(third, first, second) if last else Image(first, second, third)
         case _:
-            return _seen_in_two(builder, operator, value, rest, place)
-    if value.shape != seen and with_features(value.shape) is not None and place == len(rest) - 1 and last:
-        return value, "channels" if side(_numbers(value.shape), "channels") == rest[-1] else None
-    return builder.view(value, seen, operator), side_of(seen, len(rest), place, channels_last=last)
-
-
-def with_features(shape: Shape) -> int | None:
-    """Features of a sequence or a vector."""
-    return shape.channels if isinstance(shape, Steps | Vector) else None
-
-
-def _seen_in_two(
-    builder: Builder, operator: Operator, value: Value, rest: Sequence[int], place: int
-) -> tuple[Value, Side | None]:
-    """A tensor of many sides whose last ones are the channels of its value, such as heads: a part of those is a part of these."""
-    channels = value.shape.channels
-    inner = 1
-    for index in range(len(rest) - 1, -1, -1):
-        inner *= rest[index]
-        if inner >= channels:
-            break
-    extent = rest[place]
-    if channels % extent == 0 and isinstance(value.shape, Steps | Vector):
-        return value, None
-    return builder.view(value, Vector(value.elements), operator), None
+            seen = None
+    own = value.shape
+    if own != seen and isinstance(own, Steps | Vector):
+        if isinstance(own, Steps) and own.steps == shape[axis] and place < len(rest) - 1:
+            return value, "steps"
+        if own.features % shape[axis] == 0:
+            return value, "channels"
+    along = None if seen is None else side_of(seen, len(rest), place, channels_last=last)
+    if seen is None or along is None or seen.elements != value.elements:
+        return builder.view(value, Vector(value.elements), operator), "channels"
+    return builder.view(value, seen, operator), along
 
 
 def split(builder: Builder, operator: Operator) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from dse.inputs.onnx.constants import FOLDED
 from dse.inputs.onnx.rules import RULES
 from dse.inputs.writer import layer_name
 
 _WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN", "LayerNormalization"})
-_OPERATORS = frozenset(RULES)
+_OPERATORS = frozenset((*RULES, *FOLDED))
 
 
 def layer_names(hints: Sequence[str], words: Sequence[str], inputs: Sequence[str] = ()) -> list[str]:
@@ -32,11 +33,16 @@ def layer_names(hints: Sequence[str], words: Sequence[str], inputs: Sequence[str
     for path, word in zip(paths, words, strict=True):
         named = "_".join(path[shared:]).removesuffix(ending)
         name = layer_name(named or f"{around}{word}", taken)
-        around = name.rpartition("_")[0]
-        around = f"{around}_" if re.search("[A-Za-z]", around) and not around.endswith(word) else ""
+        around = _around(path[shared:]) if named else around
         taken.add(name)
         names.append(name)
     return names
+
+
+def _around(path: Sequence[str]) -> str:
+    """What names of unnamed layers after a named one begin with: the path to it, or the numbered part of its name."""
+    whole = "_".join(path[:-1]) if len(path) > 1 else path[0].rpartition("_")[0]
+    return f"{layer_name(whole)}_" if len(path) > 1 or re.search(r"[A-Za-z].*[0-9]", whole) else ""
 
 
 def _path(hint: str, word: str) -> list[str]:
@@ -48,6 +54,8 @@ def _path(hint: str, word: str) -> list[str]:
             parts.pop()
         elif operator in _OPERATORS:
             parts[-1] = word
+    elif parts and re.sub(r"(_output)?_\d+$", "", parts[0]) in _OPERATORS:
+        return []
     kept: list[str] = []
     for part in parts:
         if kept and (part == kept[-1] or part.startswith(f"{kept[-1]}.")):

@@ -22,13 +22,18 @@ Test = Callable[[Counter[str]], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """A function by the operators that stand in its region: `trigger` begins the search, `is_it` tells from their counts."""
+    """A function by the operators that stand in its region: `trigger` begins the search, `is_it` tells from their counts.
+
+    `affine`: a scale and a shift by constants may follow. `gated`: what the trigger leads to is multiplied by something else of the
+    region, as in x·sigmoid(x).
+    """
 
     makes: str
     trigger: str
     inside: frozenset[str]
     is_it: Test
     affine: bool = False
+    gated: bool = False
 
 
 def _roots(found: Counter[str]) -> int:
@@ -56,36 +61,42 @@ PATTERNS = (
     ),
     Pattern(
         makes="Gelu",
+        gated=True,
         trigger="Erf",
         inside=frozenset({"Erf"}) | _ARITHMETIC,
         is_it=lambda found: found["Erf"] == 1 and found["Mul"] >= 1 and found["Add"] == 1,
     ),
     Pattern(
         makes="Gelu",
+        gated=True,
         trigger="Tanh",
         inside=frozenset({"Tanh"}) | _ARITHMETIC,
         is_it=lambda found: found["Tanh"] == 1 and found["Add"] >= 2 and found["Mul"] + found["Pow"] >= 3,
     ),
     Pattern(
         makes="Mish",
+        gated=True,
         trigger="Softplus",
         inside=frozenset({"Softplus", "Tanh", "Mul"}),
         is_it=lambda found: found["Softplus"] == found["Tanh"] == found["Mul"] == 1,
     ),
     Pattern(
         makes="Silu",
+        gated=True,
         trigger="Sigmoid",
         inside=frozenset({"Sigmoid", "Mul"}),
         is_it=lambda found: found["Sigmoid"] == 1 and 1 <= found["Mul"] <= 2,
     ),
     Pattern(
         makes="HardSwish",
+        gated=True,
         trigger="HardSigmoid",
         inside=frozenset({"HardSigmoid", "Mul"}),
         is_it=lambda found: found["HardSigmoid"] == found["Mul"] == 1,
     ),
     Pattern(
         makes="HardSwish",
+        gated=True,
         trigger="Clip",
         inside=frozenset({"Clip", "Add", "Mul", "Div"}),
         is_it=lambda found: found["Clip"] == found["Add"] == 1 and found["Mul"] >= 1 and found["Mul"] + found["Div"] == 2,
@@ -156,9 +167,21 @@ def _region(graph: Graph, pattern: Pattern, source: str, trigger: Operator) -> l
         if trigger in region and _is_closed(graph, region, source):
             found = Counter(each.type for each in region)
             same = graph.shapes.get(source) == graph.shapes.get(operator.outputs[0])
-            if same and pattern.is_it(found):
+            if same and pattern.is_it(found) and not (pattern.gated and not _is_gated(graph, region, trigger)):
                 return region
     return None
+
+
+def _is_gated(graph: Graph, region: list[Operator], trigger: Operator) -> bool:
+    """Whether what `trigger` leads to is multiplied by another tensor of the region."""
+    led = set(trigger.outputs)
+    for operator in region[region.index(trigger) + 1 :]:
+        if not led.isdisjoint(operator.inputs):
+            varying = [name for name in operator.inputs if name not in graph.constant]
+            if operator.type == "Mul" and len(varying) == 2:
+                return True
+            led.update(operator.outputs)
+    return False
 
 
 def _fits(graph: Graph, pattern: Pattern, operator: Operator, inner: set[str]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from dse.inputs.onnx.attending import join_attention
+from dse.inputs.onnx.attending import join_products, join_projections
 from dse.inputs.onnx.building import Builder, Emitted
 from dse.inputs.onnx.layers import Layers
 
@@ -21,13 +21,15 @@ def tidied(builder: Builder, results: Iterable[int]) -> Layers:
     layers = Layers(builder.layers, results, builder.inputs)
     ride(layers)
     drop_unread(layers)
-    if join_attention(layers):
+    if join_products(layers):
         gone = [layer for layer in drop_unread(layers) if layer.kind not in ("linear", "matmul", "softmax", "reshape", "slice")]
         if gone:
             builder.aside[
                 "scales, masks and biases of attention scores belong to the attention and are not counted beside it"
             ] += len(gone)
     drop_reshapes(layers)
+    join_projections(layers)
+    drop_unread(layers)
     stack(layers)
     return layers
 
@@ -73,7 +75,7 @@ def _joins(layer: Emitted, reader: Emitted) -> bool:
     if "activation" in keys:
         return False
     if layer.kind == "normalisation":
-        return "affine" in layer.facts and "affine" in reader.facts and reader.kind == "elementwise"
+        return "affine" in reader.facts and reader.kind == "elementwise"
     if reader.kind == "activation":
         keys["activation"] = reader.keys["function"]
         return True
