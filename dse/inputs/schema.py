@@ -19,6 +19,7 @@ from dse.workload.workload import AUTO_BATCHES
 
 MAX_REPEATS = 10_000
 MAX_BATCH = 2**20
+MAX_INPUTS = 1_000
 
 Batch = Annotated[int, Field(ge=1, le=MAX_BATCH)]
 
@@ -91,6 +92,7 @@ Entry = Annotated[
     | Annotated[models.LstmText, Tag("lstm")]
     | Annotated[models.GruText, Tag("gru")]
     | Annotated[models.AttentionText, Tag("attention")]
+    | Annotated[models.ExpertsText, Tag("experts")]
     | Annotated[models.EmbeddingText, Tag("embedding")]
     | Annotated[models.InteractionText, Tag("interaction")]
     | Annotated[models.Pool2dText, Tag("pool2d")]
@@ -106,6 +108,10 @@ Entry = Annotated[
     | Annotated[models.ReshapeText, Tag("reshape")]
     | Annotated[models.SelectText, Tag("select")]
     | Annotated[models.SliceText, Tag("slice")]
+    | Annotated[models.ElementwiseText, Tag("elementwise")]
+    | Annotated[models.ResizeText, Tag("resize")]
+    | Annotated[models.MatmulText, Tag("matmul")]
+    | Annotated[models.LearnedText, Tag("learned")]
     | Annotated["BlockText", Tag(BLOCK)],
     Discriminator(_tag),
     WrapValidator(_tolerate),
@@ -121,6 +127,9 @@ class BlockText(Strict):
     repeat: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = Field(1, description="how many copies run, one after the other")
     layers: Listed[Entry] = Field(min_length=1, description="layers of one copy; their names hold inside it")
     notes: str | None = Field(None, description="free text")
+
+
+Inputs = dict[Annotated[str, Field(pattern=LAYER_NAME)], InputShape]
 
 
 class NetworkText(Strict):
@@ -139,6 +148,9 @@ class NetworkText(Strict):
     phase: PhaseField | None = Field(None, description="inference or training where it differs from the suite's")
     input: InputShape = Field(
         description="shape of one sample: {channels, height, width}, {features, steps}, {features} or {tokens}"
+    )
+    inputs: Inputs = Field(
+        default_factory=dict, max_length=MAX_INPUTS, description="further inputs by name, which layers read with from:"
     )
     layers: Listed[Entry] = Field(min_length=1, description="layers and blocks in the order in which they run")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dse.errors import Collector, InputError, Place, UnsupportedLayer
-from dse.inputs.document import DataPath, Document, read_document
+from dse.inputs.document import DataPath, Document
 from dse.inputs.fields import PrecisionText
 from dse.inputs.layer_schema import LayerText
+from dse.inputs.models import workload_document
 from dse.inputs.schema import TOLERANT, BlockText, FreeBatches, NetworkText, UnreadableLayer, WorkloadText
 from dse.inputs.shipped import find
 from dse.inputs.wording import near_miss
@@ -32,12 +34,12 @@ Entry = LayerText | BlockText | UnreadableLayer
 
 
 def load_workload(path_or_name: str | Path) -> Workload:
-    """A workload from a YAML file, or a shipped one by name (``speech``).
+    """A workload from a YAML file, a shipped one by name (``speech``), or a model file (`dse.inputs.models`).
 
     Raises `InputError` with everything that is wrong in the file, each with its place and what to do; `UnsupportedLayer`
     if a layer kind is unknown.
     """
-    return workload_from(read_document(find("workloads", path_or_name)))
+    return workload_from(workload_document(find("workloads", path_or_name)))
 
 
 def workload_from(document: Document) -> Workload:
@@ -77,14 +79,16 @@ def _networks(text: WorkloadText, document: Document, problems: Collector) -> li
         _check_batches(written.batches or (), (*path, "batches"), document, problems)
         shape = written.input.shape()
         assert shape is not None
-        chain = _Chain(document, problems, shape)
-        chain.follow(written.layers, (*path, "layers"), _Scope("", {INPUT: INPUT}, INPUT))
+        inputs = _inputs(written, document, path, problems)
+        chain = _Chain(document, problems, {INPUT: shape, **inputs})
+        chain.follow(written.layers, (*path, "layers"), _Scope("", {name: name for name in (INPUT, *inputs)}, INPUT))
         network = Network(
             name=written.name,
             title=written.title,
             source=written.source,
             notes=written.notes,
             input=shape,
+            inputs=tuple(inputs.items()),
             nodes=tuple(chain.nodes) if chain.is_sound else (),
         )
         if chain.is_sound:
@@ -96,6 +100,21 @@ def _networks(text: WorkloadText, document: Document, problems: Collector) -> li
                 _check_training(largest, place, document.place(at), problems)
         networks.append(network)
     return networks
+
+
+def _inputs(written: NetworkText, document: Document, path: DataPath, problems: Collector) -> dict[str, Shape]:
+    """Shapes of the further inputs by name."""
+    found: dict[str, Shape] = {}
+    for name, text in written.inputs.items():
+        shape, place = text.shape(), document.key_place((*path, "inputs", name))
+        assert shape is not None
+        if name in (INPUT, BLOCK_INPUT):
+            problems.add(f"a further input cannot be called {name!r}", place, f"{name!r} names what is read first")
+        elif any(entry.name == name for entry in written.layers):
+            problems.add(f"an input and a layer are both called {name!r}", place, "give each its own name")
+        else:
+            found[name] = shape
+    return found
 
 
 def _check_unique(name: str, place: Place, seen: dict[str, Place], problems: Collector, what: str) -> None:
@@ -182,12 +201,12 @@ class _Scope:
 class _Chain:
     """The layers of a network so far, with the shape of each; None is a shape that a mistake further up leaves unknown."""
 
-    def __init__(self, document: Document, problems: Collector, shape: Shape) -> None:
+    def __init__(self, document: Document, problems: Collector, inputs: Mapping[str, Shape]) -> None:
         self.nodes: list[Node] = []
         self.is_sound = True
         self._document = document
         self._problems = problems
-        self._shapes: dict[str, Shape | None] = {INPUT: shape}
+        self._shapes: dict[str, Shape | None] = dict(inputs)
         self._reported: set[DataPath] = set()
 
     def follow(self, entries: tuple[Entry, ...], path: DataPath, scope: _Scope) -> str:
@@ -246,7 +265,8 @@ class _Chain:
             self.is_sound = False
             return full
         layer = text.layer()
-        self._check_expected(text, path, names[0], known[0])
+        if names:
+            self._check_expected(text, path, names[0], known[0])
         try:
             self._shapes[full] = layer.output(known)
         except ShapeError as error:
@@ -259,7 +279,7 @@ class _Chain:
     def _inputs(self, text: LayerText, path: DataPath, scope: _Scope, later: list[str]) -> list[str | None]:
         """Full names of what a layer reads; None for a name that means nothing."""
         if text.reads is None:
-            inputs: list[str | None] = [scope.previous]
+            inputs: list[str | None] = [] if text.reads_nothing else [scope.previous]
         else:
             several = isinstance(self._document.value((*path, "from")), list)
             at: list[DataPath] = [("from", index) if several else ("from",) for index in range(len(text.reads))]

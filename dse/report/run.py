@@ -19,6 +19,7 @@ import pandas as pd
 
 from dse import __version__
 from dse.errors import InputError, Problem
+from dse.inputs.models import is_model, workload_text
 from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.advice_table import advice_json
@@ -81,7 +82,7 @@ def manifest(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": [without_password(word) for word in command],
         "inputs": [
-            {"file": name, "given": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            {"file": name, "given": str(path), "sha256": hashlib.sha256(copy_of(path)).hexdigest()}
             for name, path in zip(copy_names(inputs), inputs, strict=True)
         ],
         "settings": settings,
@@ -153,19 +154,20 @@ def _fill(
     _write_json(folder / "result.json", result_json(front, results, rows))
     (folder / "inputs").mkdir()
     for name, path in zip(copy_names(inputs), inputs, strict=True):
-        shutil.copyfile(path, folder / "inputs" / name)
+        (folder / "inputs" / name).write_bytes(copy_of(path))
     for name, picture in pictures.items():
         (folder / name).write_bytes(picture)
 
 
 def copy_names(inputs: Sequence[Path]) -> list[str]:
-    """Names for copies of files in one folder; files of one name in different folders get a number.
+    """Names for copies of files in one folder; files of one name in different folders get a number, models become workloads.
 
     >>> copy_names([Path("a/mine.yaml"), Path("b/mine.yaml")])
     ['mine.yaml', 'mine-2.yaml']
     """
     names = list[str]()
-    for path in inputs:
+    for given in inputs:
+        path = given.with_suffix(".yaml") if is_model(given) else given
         number = 1
         name = path.name
         while name in names:
@@ -173,6 +175,11 @@ def copy_names(inputs: Sequence[Path]) -> list[str]:
             name = f"{path.stem}-{number}{path.suffix}"
         names.append(name)
     return names
+
+
+def copy_of(path: Path) -> bytes:
+    """What a run keeps of an input: the file as it is, or the workload file that a model becomes."""
+    return workload_text(path).encode() if is_model(path) else path.read_bytes()
 
 
 def _publish(draft: Path, output: Path, name: str) -> Path:

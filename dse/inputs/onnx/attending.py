@@ -1,0 +1,180 @@
+"""Attention found among layers: two products with a softmax between them, and the linear layers around them.
+
+Exporters write attention as MatMul, scale, mask, Softmax, MatMul. What stands between the first product and the softmax (scale, mask,
+bias) belongs to the attention and is not counted beside it, as in `dse.workload.attention`. Where the queries, keys and values come
+from linear layers of their own, or are parts of one, and a linear layer follows, all are one layer with projections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dse.inputs.onnx.building import Emitted
+from dse.inputs.onnx.layers import Layers
+from dse.workload.shapes import Sequence as Steps
+
+_BETWEEN = ("elementwise", "add", "multiply", "activation")
+MOST_BETWEEN = 8
+
+
+def join_products(layers: Layers) -> int:
+    """Put attention without projections where it is written out; how many were found. What it was made of is read no more."""
+    found = 0
+    for number in sorted(layers.by_number):
+        layer = layers.by_number.get(number)
+        if layer is not None and layer.kind == "softmax":
+            core = _core(layers, layer)
+            if core is not None:
+                _place_core(layers, core)
+                found += 1
+    return found
+
+
+def join_projections(layers: Layers) -> None:
+    """Take linear layers into the attention that they are the projections of."""
+    for number in sorted(layers.by_number):
+        layer = layers.by_number.get(number)
+        if layer is not None and layer.kind == "attention" and not layer.keys.get("projections", True):
+            _project(layers, layer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Core:
+    """softmax(Q·Kᵀ)·V: its last product, where queries, keys and values come from, and its heads."""
+
+    weighted: Emitted
+    sources: tuple[int, int, int]
+    keys: dict[str, Any]
+
+
+def _core(layers: Layers, softmax: Emitted) -> _Core | None:
+    weighted, weights = layers.sole_reader(softmax.number), softmax.number
+    while weighted is not None and weighted.kind == "reshape":
+        weighted, weights = layers.sole_reader(weighted.number), weighted.number
+    path = _scores(layers, softmax.reads[0], softmax.number, MOST_BETWEEN)
+    if path is None or weighted is None or weighted.kind != "matmul" or weighted.reads[0] != weights:
+        return None
+    scores, causal = path
+    groups = scores.keys["groups"]
+    first, second = (layers.shape(number) for number in scores.reads)
+    if weighted.keys["groups"] != groups or not isinstance(first, Steps):
+        return None
+    width = first.features // groups
+    sources = [
+        _source(layers, number, matmul)
+        for number, matmul in zip((*scores.reads, weighted.reads[1]), (scores, scores, weighted), strict=True)
+    ]
+    query, key, value = (layers.shape(number) for number in sources)
+    if not (isinstance(query, Steps) and isinstance(key, Steps) and isinstance(value, Steps)):
+        return None
+    heads, odd = divmod(query.features, width)
+    fits = not odd and heads % groups == 0 and query.elements == first.elements and key.elements == second.elements
+    if not fits or key != value or key.features != groups * width:
+        return None
+    keys: dict[str, Any] = {"heads": heads, "causal": causal and key.steps == query.steps > 1, "projections": False}
+    if groups != heads:
+        keys["kv_heads"] = groups
+    return _Core(weighted=weighted, sources=(sources[0], sources[1], sources[2]), keys=keys)
+
+
+def _scores(layers: Layers, number: int, reader: int, left: int) -> tuple[Emitted, bool] | None:
+    """The product whose result reaches the softmax by scales, masks and biases alone, and whether a mask is causal."""
+    layer = layers.by_number.get(number)
+    if layer is None or not left or layers.sole_reader(number) is not layers.by_number.get(reader):
+        return None
+    if layer.kind == "matmul":
+        return layer, False
+    if layer.kind in ("reshape", "flatten"):
+        return _scores(layers, layer.reads[0], number, left - 1)
+    if layer.kind not in _BETWEEN:
+        return None
+    for source in layer.reads:
+        found = _scores(layers, source, number, left - 1)
+        if found is not None:
+            return found[0], found[1] or "causal" in layer.facts
+    return None
+
+
+def _source(layers: Layers, number: int, reader: Emitted) -> int:
+    """What a product reads, without the reshapes and the scales between."""
+    layer = layers.by_number.get(number)
+    while layer is not None:
+        scales = layer.kind == "elementwise" and "scalar" in layer.facts and layers.sole_reader(number) is reader
+        if not (layer.kind == "reshape" or scales):
+            break
+        reader, number = layer, layer.reads[0]
+        layer = layers.by_number.get(number)
+    return number
+
+
+def _place_core(layers: Layers, core: _Core) -> None:
+    layer = core.weighted
+    layer.kind, layer.keys = "attention", core.keys
+    layers.rewire(layer, core.sources)
+    layer.shape, layer.word = layers.shape(core.sources[0]), "attention"
+
+
+def _project(layers: Layers, core: Emitted) -> None:
+    """Take the linear layers around an attention into it, where they are what its projections are."""
+    output = layers.sole_reader(core.number)
+    made = [_projection(layers, number, core) for number in core.reads]
+    if len(made) != 3 or output is None or output.kind != "linear" or "activation" in output.keys:
+        return
+    query, key, value = made
+    if query is None or key is None or value is None or key != value:
+        return
+    source = layers.shape(query)
+    if not isinstance(source, Steps) or output.keys["features"] != source.features or not isinstance(layers.shape(key), Steps):
+        return
+    queries = layers.shape(core.reads[0])
+    width = core.keys.get("head_features") or queries.channels // core.keys["heads"]
+    keys = {name: item for name, item in core.keys.items() if name in ("heads", "kv_heads", "causal", "context") and item}
+    if width * core.keys["heads"] != source.features:
+        keys["head_features"] = width
+    keys = {"in": source.features, **keys}
+    if keys.get("kv_heads") == keys["heads"]:
+        del keys["kv_heads"]
+    if key != query:
+        if keys.pop("causal", False):
+            return
+    output.kind, output.keys = "attention", keys
+    layers.rewire(output, [query], None if key == query else key)
+    output.hint, output.word = core.hint or output.hint, "attention"
+
+
+def _projection(layers: Layers, number: int, core: Emitted) -> int | None:
+    """What a linear layer reads that makes queries, keys or values for this attention alone, by itself or in a part of it."""
+    layer = layers.by_number.get(number)
+    if layer is not None and layer.kind in ("slice", "reshape") and "features" in layer.keys.get("to", layer.keys):
+        if layers.sole_reader(number) is not core:
+            return None
+        whole = layers.by_number.get(layer.reads[0])
+        while whole is not None and whole.kind == "reshape":
+            whole = layers.by_number.get(whole.reads[0])
+        if whole is None or whole.kind != "linear" or not _is_cut_for(layers, whole, core):
+            return None
+        layer = whole
+    elif layer is None or layers.sole_reader(number) is not core:
+        return None
+    plain = layer.kind == "linear" and "activation" not in layer.keys
+    return layer.reads[0] if plain else None
+
+
+def _is_cut_for(layers: Layers, whole: Emitted, core: Emitted) -> bool:
+    """Whether the parts of a layer that an attention reads are all of it, and nobody else reads it."""
+    parts, waiting, features = 0, [whole.number], 0
+    while waiting:
+        number = waiting.pop()
+        if number in layers.results:
+            return False
+        for reader in layers.readers(number):
+            if reader.kind == "reshape" and number != core.number:
+                waiting.append(reader.number)
+            elif reader.kind == "slice":
+                if layers.sole_reader(reader.number) is not core:
+                    return False
+                parts, features = parts + 1, features + layers.shape(reader.number).elements
+            else:
+                return False
+    return parts > 0 and features == whole.shape.elements

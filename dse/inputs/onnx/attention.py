@@ -1,0 +1,59 @@
+"""The rule of Attention, ONNX's own operator (operator set 23 on)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dse.inputs.onnx.building import Builder
+from dse.inputs.onnx.graph import Operator
+from dse.workload.shapes import Sequence as Steps
+
+
+def attention(builder: Builder, operator: Operator) -> None:
+    """Q, K, V as batch x steps x features (then attributes say the heads) or batch x heads x steps x width; a mask; the past.
+
+    A past that the graph is given is a cache of keys and values; it may not be computed.
+    """
+    names = [str(operator.input(index)) for index in range(3)]
+    shapes = [builder.graph.shape(name, operator) for name in names]
+    if len(shapes[0]) == 4:
+        heads, groups = shapes[0][1], shapes[1][1]
+        steps = [shape[2] for shape in shapes]
+        widths = [shape[3] for shape in shapes]
+    else:
+        heads, groups = (int(operator.attributes.get(name, 0)) for name in ("q_num_heads", "kv_num_heads"))
+        if not heads or not groups:
+            raise builder.error(operator, "does not say its heads (q_num_heads, kv_num_heads)", "export the model again")
+        steps = [shape[1] for shape in shapes]
+        widths = [shapes[0][2] // heads, shapes[1][2] // groups, shapes[2][2] // groups]
+    if len(set(widths)) > 1:
+        raise builder.error(operator, f"values of another width ({widths[2]}) than keys ({widths[1]}) have no rule")
+    sizes = ((heads, steps[0]), (groups, steps[1]), (groups, steps[2]))
+    values = [
+        builder.view(builder.value(name, operator), Steps(number * widths[0], length), operator)
+        for name, (number, length) in zip(names, sizes, strict=True)
+    ]
+    keys: dict[str, Any] = {
+        "heads": heads,
+        "kv_heads": groups,
+        "head_features": widths[0],
+        "causal": bool(operator.attributes.get("is_causal", 0)),
+        "context": _context(builder, operator),
+        "projections": False,
+    }
+    made = builder.emit(operator, "attention", values, keys, channels_last=True)
+    builder.finish(operator, made)
+    for index, value in ((1, values[1]), (2, values[2])):
+        if index < len(operator.outputs) and operator.outputs[index]:
+            builder.set(operator.outputs[index], value)
+    if len(operator.outputs) > 3 and builder.is_read(operator.outputs[3]):
+        raise builder.error(operator, "its scores are read, and dse keeps them inside the layer")
+
+
+def _context(builder: Builder, operator: Operator) -> int:
+    past = operator.input(4)
+    if past is None:
+        return 0
+    if past not in {entry.name for entry in builder.graph.inputs} and not builder.is_constant(past):
+        raise builder.error(operator, f"its past {past!r} is computed; dse takes a past that the model is given, as a cache")
+    return builder.graph.shape(past, operator)[2]

@@ -1,0 +1,72 @@
+"""The rule of each operator: how it becomes layers. What has none is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+
+from dse.errors import Place, Problem, UnsupportedLayer
+from dse.inputs.onnx import attention, convolutions, functions, movement, products, recurrence
+from dse.inputs.onnx.building import Builder
+from dse.inputs.onnx.graph import Operator
+from dse.inputs.wording import near_miss
+
+Rule = Callable[[Builder, Operator], None]
+
+RULES: Mapping[str, Rule] = {
+    **functions.RULES,
+    **movement.RULES,
+    "Conv": convolutions.convolution,
+    "ConvInteger": convolutions.integer_convolution,
+    "QLinearConv": convolutions.quantised_convolution,
+    "ConvTranspose": convolutions.transposed_convolution,
+    "MaxPool": convolutions.pool,
+    "AveragePool": convolutions.pool,
+    "GlobalAveragePool": convolutions.global_pool,
+    "GlobalMaxPool": convolutions.global_pool,
+    "com.microsoft.QLinearGlobalAveragePool": convolutions.global_pool,
+    "Gemm": products.general_product,
+    "com.microsoft.QGemm": products.quantised_general_product,
+    "MatMul": products.matrix_product,
+    "MatMulInteger": products.matrix_product,
+    "QLinearMatMul": products.quantised_product,
+    "Einsum": products.contraction,
+    "LSTM": recurrence.recurrent,
+    "GRU": recurrence.recurrent,
+    "RNN": recurrence.recurrent,
+    "Attention": attention.attention,
+}
+
+
+def apply_rules(builder: Builder, ignored: Set[str]) -> None:
+    """Make the layers of all operators.
+
+    Raises `UnsupportedLayer` that names every operator without a rule, and its node, unless it is to be ignored.
+    """
+    problems: list[Problem] = []
+    lacking: set[str] = set()
+    for operator in builder.graph.operators:
+        if operator.type in ignored:
+            _ignore(builder, operator)
+        elif operator.type not in RULES:
+            if operator.type not in lacking:
+                problems.append(_problem(builder, operator))
+            lacking.add(operator.type)
+        elif not lacking:
+            RULES[operator.type](builder, operator)
+    if problems:
+        raise UnsupportedLayer(problems)
+
+
+def _problem(builder: Builder, operator: Operator) -> Problem:
+    same = [each for each in builder.graph.operators if each.type == operator.type]
+    times = "" if len(same) == 1 else f" (and {len(same) - 1} more of its kind)"
+    remedy = f"{near_miss(operator.type, RULES)}--allow ignore:{operator.type} leaves it out, uncounted"
+    return Problem(f"{operator.said}{times}: dse has no rule for this operator", Place(builder.graph.file), remedy)
+
+
+def _ignore(builder: Builder, operator: Operator) -> None:
+    """Leave an operator out: its results are taken as inputs that are there."""
+    builder.note(f"{operator.type} is left out, as --allow asked")
+    for name in operator.outputs:
+        if builder.is_read(name):
+            builder.give(name, operator)
