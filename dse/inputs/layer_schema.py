@@ -20,7 +20,7 @@ from dse.inputs.fields import (
     Size,
 )
 from dse.inputs.yaml import Strict
-from dse.workload import attention, elementwise, layers, recurrent
+from dse.workload import attention, elementwise, experts, layers, recurrent
 from dse.workload.elementwise import Activation, Method, Mode
 from dse.workload.parts import Layer
 from dse.workload.recurrent import CellActivation
@@ -182,7 +182,16 @@ class AttentionText(_WeightLayerText):
     causal: bool = Field(default=False, description="a step sees itself and what is before it; run in 4 blocks of queries")
     memory: str | None = Field(None, description="layer that the keys and values come from (cross-attention); default: the input")
     context: Annotated[int, Field(ge=0, le=MAX_SIZE)] = Field(0, description="tokens that the KV cache holds before this input")
-    projections: bool = Field(default=True, description="false: the input is the query itself, and there is no output projection")
+    projections: bool = Field(
+        default=True,
+        description="false: the input is the query itself (or from: [query, keys, values]), and there is no output projection",
+    )
+    window: Size | None = Field(None, description="keys that a query sees, itself and those before it; default: all")
+    rotary: bool = Field(default=False, description="queries and keys are turned by their position's angles")
+    position_bias: bool = Field(default=False, description="a bias that depends on the distance is added to each score")
+    own_keys: bool = Field(
+        default=True, description="false: the cache holds all keys and values (cross-attention of a decoder's single step)"
+    )
 
     @property
     def memory_name(self) -> str | None:
@@ -197,6 +206,19 @@ class EmbeddingText(LayerText):
     kind: Literal["embedding"]
     vocabulary: Annotated[int, Field(ge=1, le=MAX_ROWS)] = Field(description="rows of the table")
     features: Size = Field(description="width of the table")
+    bag: Size = Field(1, description="ids whose rows are summed into one step of the result")
+
+
+class ExpertsText(_WeightLayerText):
+    """Mixture of experts: each token through a few of many feed-forward networks; reads the experts a batch is expected to reach."""
+
+    makes = experts.Experts
+    kind: Literal["experts"]
+    experts: Size = Field(description="how many there are")
+    active: Size = Field(description="how many each token is sent to")
+    features: Size = Field(description="hidden features of one expert")
+    gated: bool = Field(default=True, description="two products side by side, one the gate of the other, before the last")
+    activation: Activation = Field("silu", description="activation of the hidden features (of the gate where gated)")
 
 
 class InteractionText(LayerText):

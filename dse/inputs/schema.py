@@ -19,6 +19,7 @@ from dse.workload.workload import AUTO_BATCHES
 
 MAX_REPEATS = 10_000
 MAX_BATCH = 2**20
+MAX_INPUTS = 1_000
 
 Batch = Annotated[int, Field(ge=1, le=MAX_BATCH)]
 
@@ -91,6 +92,7 @@ Entry = Annotated[
     | Annotated[models.LstmText, Tag("lstm")]
     | Annotated[models.GruText, Tag("gru")]
     | Annotated[models.AttentionText, Tag("attention")]
+    | Annotated[models.ExpertsText, Tag("experts")]
     | Annotated[models.EmbeddingText, Tag("embedding")]
     | Annotated[models.InteractionText, Tag("interaction")]
     | Annotated[models.Pool2dText, Tag("pool2d")]
@@ -123,6 +125,9 @@ class BlockText(Strict):
     notes: str | None = Field(None, description="free text")
 
 
+Inputs = dict[Annotated[str, Field(pattern=LAYER_NAME)], InputShape]
+
+
 class NetworkText(Strict):
     """A network: layers in the order in which they run."""
 
@@ -139,6 +144,9 @@ class NetworkText(Strict):
     phase: PhaseField | None = Field(None, description="inference or training where it differs from the suite's")
     input: InputShape = Field(
         description="shape of one sample: {channels, height, width}, {features, steps}, {features} or {tokens}"
+    )
+    inputs: Inputs = Field(
+        default_factory=dict, max_length=MAX_INPUTS, description="further inputs by name, which layers read with from:"
     )
     layers: Listed[Entry] = Field(min_length=1, description="layers and blocks in the order in which they run")
 

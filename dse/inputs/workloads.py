@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,14 +78,16 @@ def _networks(text: WorkloadText, document: Document, problems: Collector) -> li
         _check_batches(written.batches or (), (*path, "batches"), document, problems)
         shape = written.input.shape()
         assert shape is not None
-        chain = _Chain(document, problems, shape)
-        chain.follow(written.layers, (*path, "layers"), _Scope("", {INPUT: INPUT}, INPUT))
+        inputs = _inputs(written, document, path, problems)
+        chain = _Chain(document, problems, {INPUT: shape, **inputs})
+        chain.follow(written.layers, (*path, "layers"), _Scope("", {name: name for name in (INPUT, *inputs)}, INPUT))
         network = Network(
             name=written.name,
             title=written.title,
             source=written.source,
             notes=written.notes,
             input=shape,
+            inputs=tuple(inputs.items()),
             nodes=tuple(chain.nodes) if chain.is_sound else (),
         )
         if chain.is_sound:
@@ -96,6 +99,21 @@ def _networks(text: WorkloadText, document: Document, problems: Collector) -> li
                 _check_training(largest, place, document.place(at), problems)
         networks.append(network)
     return networks
+
+
+def _inputs(written: NetworkText, document: Document, path: DataPath, problems: Collector) -> dict[str, Shape]:
+    """Shapes of the further inputs by name."""
+    found: dict[str, Shape] = {}
+    for name, text in written.inputs.items():
+        shape, place = text.shape(), document.key_place((*path, "inputs", name))
+        assert shape is not None
+        if name in (INPUT, BLOCK_INPUT):
+            problems.add(f"a further input cannot be called {name!r}", place, f"{name!r} names what is read first")
+        elif any(entry.name == name for entry in written.layers):
+            problems.add(f"an input and a layer are both called {name!r}", place, "give each its own name")
+        else:
+            found[name] = shape
+    return found
 
 
 def _check_unique(name: str, place: Place, seen: dict[str, Place], problems: Collector, what: str) -> None:
@@ -182,12 +200,12 @@ class _Scope:
 class _Chain:
     """The layers of a network so far, with the shape of each; None is a shape that a mistake further up leaves unknown."""
 
-    def __init__(self, document: Document, problems: Collector, shape: Shape) -> None:
+    def __init__(self, document: Document, problems: Collector, inputs: Mapping[str, Shape]) -> None:
         self.nodes: list[Node] = []
         self.is_sound = True
         self._document = document
         self._problems = problems
-        self._shapes: dict[str, Shape | None] = {INPUT: shape}
+        self._shapes: dict[str, Shape | None] = dict(inputs)
         self._reported: set[DataPath] = set()
 
     def follow(self, entries: tuple[Entry, ...], path: DataPath, scope: _Scope) -> str:

@@ -21,6 +21,7 @@ from dse.workload.shapes import (
     ShapeError,
     Tokens,
     Vector,
+    count,
     image_of,
     numbers_of,
     only,
@@ -201,12 +202,14 @@ class Embedding:
     """A look-up: one row of a `vocabulary` x `features` table for each token id, copied.
 
     It reads tokens x features table elements (not the table) at the width of weights and writes as many activations; the ids
-    themselves, one for each row, are not counted. Its parameters are counted apart from those of matrices.
+    themselves, one for each row, are not counted. Its parameters are counted apart from those of matrices. With a `bag` of b
+    the rows of b ids that follow each other are summed into one step: it writes 1/b of what it reads.
     """
 
     kind: Literal["embedding"] = "embedding"
     vocabulary: int
     features: int
+    bag: int = 1
 
     @property
     def parameters(self) -> int:
@@ -217,7 +220,9 @@ class Embedding:
         shape = only(inputs)
         if not isinstance(shape, Tokens):
             raise ShapeError(f"needs token ids, but its input is {shape}", remedy="the network's input must be {tokens: n}")
-        return Sequence(self.features, shape.steps)
+        if shape.steps % self.bag:
+            raise ShapeError(f"bags of {count(self.bag, 'id')} cannot share {count(shape.steps, 'id')} evenly", key="bag")
+        return Sequence(self.features, shape.steps // self.bag)
 
     def lower(self, inputs: tuple[Shape, ...], batch: int, precision: Precision) -> Lowering:
         elements = batch * only(inputs).elements * self.features
@@ -225,10 +230,10 @@ class Embedding:
             elements=elements,
             ops_per_element=1,
             read_bits=elements * precision.weight_bits,
-            written_bits=elements * precision.activation_bits,
+            written_bits=elements // self.bag * precision.activation_bits,
             gradient="linear",
         )
-        return Lowering(parts=(Part(operation=operation, elements=elements),))
+        return Lowering(parts=(Part(operation=operation, elements=elements // self.bag),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,15 +60,16 @@ class Memory:
 
 def peak_memory(network: Network, precision: Precision, lowered: Lowered, optimiser: Optimiser | None = None) -> Memory:
     """Memory of a lowered network; in a training step `optimiser` is what updates its weights."""
+    whole = network.lower(1, precision)
     weights = [
         (step.operation.weight_elements, step.operation.weight_bits)
-        for step in network.lower(1, precision).steps
+        for step in whole.steps
         if isinstance(step.operation, TensorOperation) and step.operation.weight_role == "weight"
     ]
     tables = [(network.embedding_parameters, FORMAT_BITS[precision.weights])]
     kept = 0 if optimiser is None else sum(count * optimiser.kept_bits(bits) for count, bits in (*weights, *tables))
     return Memory(
-        weights_bytes=_bytes(sum(count * bits for count, bits in weights)),
+        weights_bytes=_bytes(whole.idle_bits + sum(count * bits for count, bits in weights)),
         tables_bytes=_bytes(sum(count * bits for count, bits in tables)),
         gradients_bytes=_bytes(_held_bits(lowered, "gradient")),
         optimiser_bytes=_bytes(kept),

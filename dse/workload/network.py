@@ -65,10 +65,12 @@ def operands_of(step: Step, tensors: Mapping[str, Tensor]) -> tuple[tuple[str, .
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lowered:
-    """Steps in execution order and the tensors between them."""
+    """Steps in execution order and the tensors between them; `idle_weights` are held and not read, `idle_bits` in all."""
 
     steps: tuple[Step, ...]
     tensors: tuple[Tensor, ...]
+    idle_weights: int = 0
+    idle_bits: int = 0
 
     @property
     def macs(self) -> int:
@@ -92,19 +94,23 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Layers in execution order; blocks that repeat are written out. `input` is the shape of one sample."""
+    """Layers in execution order; blocks that repeat are written out.
+
+    `input` is the shape of one sample, and `inputs` are the names and shapes of whatever else a sample has.
+    """
 
     name: str
     title: str = ""
     source: str = ""
     notes: str = ""
     input: Shape
+    inputs: tuple[tuple[str, Shape], ...] = ()
     nodes: tuple[Node, ...]
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Networks are keys of caches: hashing hundreds of nodes at each look-up would cost more than the look-up saves.
-        object.__setattr__(self, "_hash", hash((self.name, self.input, self.nodes)))
+        object.__setattr__(self, "_hash", hash((self.name, self.input, self.inputs, self.nodes)))
 
     def __hash__(self) -> int:
         return self._hash
@@ -125,9 +131,10 @@ class Network:
     @property
     def parameters(self) -> int:
         """Weights of matrices and filters, without biases, normalisations and embeddings."""
-        return sum(
+        lowered = self.lower()
+        return lowered.idle_weights + sum(
             step.operation.weight_elements
-            for step in self.lower().steps
+            for step in lowered.steps
             if isinstance(step.operation, TensorOperation) and step.operation.weight_role == "weight"
         )
 
@@ -139,7 +146,7 @@ class Network:
 
 @lru_cache(maxsize=256)
 def _shapes(network: Network) -> Mapping[str, Shape]:
-    shapes: dict[str, Shape] = {INPUT: network.input}
+    shapes: dict[str, Shape] = {INPUT: network.input, **dict(network.inputs)}
     for node in network.nodes:
         shapes[node.name] = node.layer.output(tuple(shapes[name] for name in node.inputs))
     return MappingProxyType(shapes)
@@ -150,20 +157,34 @@ def _lower(network: Network, batch: int, precision: Precision) -> Lowered:
     lowering = _NetworkLowering(network, batch, precision)
     for node in network.nodes:
         lowering.add(node)
-    return Lowered(steps=tuple(lowering.steps), tensors=tuple(lowering.tensors.values()))
+    return Lowered(
+        steps=tuple(lowering.steps),
+        tensors=tuple(lowering.tensors.values()),
+        idle_weights=lowering.idle_weights,
+        idle_bits=lowering.idle_bits,
+    )
 
 
 class _NetworkLowering:
     """The steps so far, and which tensors hold the result of each node."""
 
     def __init__(self, network: Network, batch: int, precision: Precision) -> None:
-        bits = TOKEN_BITS if isinstance(network.input, Tokens) else precision.activation_bits
+        inputs = {INPUT: network.input, **dict(network.inputs)}
         self.steps: list[Step] = []
-        self.tensors: dict[str, Tensor] = {INPUT: Tensor(name=INPUT, elements=batch * network.input.elements, bits=bits)}
+        self.tensors: dict[str, Tensor] = {
+            name: Tensor(
+                name=name,
+                elements=batch * shape.elements,
+                bits=TOKEN_BITS if isinstance(shape, Tokens) else precision.activation_bits,
+            )
+            for name, shape in inputs.items()
+        }
+        self.idle_weights = 0
+        self.idle_bits = 0
         self._batch = batch
         self._precision = precision
         self._shapes = network.shapes
-        self._results: dict[str, tuple[str, ...]] = {INPUT: (INPUT,)}
+        self._results: dict[str, tuple[str, ...]] = {name: (name,) for name in inputs}
         self._rearranged: dict[str, str] = {}
         self._readers = Counter(name for node in network.nodes for name in node.inputs)
 
@@ -172,6 +193,8 @@ class _NetworkLowering:
         precision = replace(self._precision, **dict(node.precision)) if node.precision else self._precision
         operands = [self._results[name] for name in node.inputs]
         lowered = node.layer.lower(tuple(self._shapes[name] for name in node.inputs), self._batch, precision)
+        self.idle_weights += lowered.idle_weights
+        self.idle_bits += lowered.idle_weights * precision.weight_bits
         local: dict[int | str, tuple[str, ...]] = dict(enumerate(operands))
         for part in lowered.parts:
             step = self._streamed(node, part, operands, precision) if part.streaming else None

@@ -34,11 +34,13 @@ class Lowering:
     """The operations of a layer in execution order, and the tensors that are its result.
 
     `result` names tensors by index of an input or by local name; several of them lie side by side along channels. A layer that
-    only names or rearranges what is there (reshape, concat) has no parts, and its result is its inputs.
+    only names or rearranges what is there (reshape, concat) has no parts, and its result is its inputs. `idle_weights` are
+    weights that the layer holds and this run does not read (experts that no token was sent to).
     """
 
     parts: tuple[Part, ...] = ()
     result: tuple[int | str, ...] = ("",)
+    idle_weights: int = 0
 
 
 class Layer(Protocol):
