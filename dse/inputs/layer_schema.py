@@ -210,7 +210,7 @@ class EmbeddingText(LayerText):
 
 
 class ExpertsText(_WeightLayerText):
-    """Mixture of experts: each token through a few of many feed-forward networks; reads the experts a batch is expected to reach."""
+    """Mixture of experts: each token through a few of many feed-forward networks."""
 
     makes = experts.Experts
     kind: Literal["experts"]
@@ -309,10 +309,11 @@ class MultiplyText(_CombineText):
 
 
 class ConcatText(LayerText):
-    """Two or more layers side by side along channels or features."""
+    """Two or more layers side by side along channels or features, or sequences one after the other."""
 
     makes = elementwise.Concat
     kind: Literal["concat"]
+    along: Literal["channels", "steps"] = Field("channels", description="channels (or features), or steps")
 
 
 class FlattenText(LayerText):

@@ -121,7 +121,9 @@ class Attention:
         """Queries, keys and values."""
         most = 2 if self.projections else 3
         if len(inputs) > most:
-            raise ShapeError(f"takes one input and at most {'one memory' if most == 2 else 'keys and values'}, but {len(inputs)} are named")
+            raise ShapeError(
+                f"takes one input and at most {'one memory' if most == 2 else 'keys and values'}, but {len(inputs)} are named"
+            )
         return sequence_of(inputs[:1]), sequence_of(inputs[1:2] or inputs[:1]), sequence_of(inputs[-1:])
 
 

@@ -236,19 +236,32 @@ class _Rearranged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concat(_Rearranged):
-    """Inputs side by side along channels or features; their writers write where the whole lies."""
+    """Inputs side by side along channels, or sequences one after the other; their writers write where the whole lies."""
 
     kind: Literal["concat"] = "concat"
+    along: Literal["channels", "steps"] = "channels"
 
     def output(self, inputs: tuple[Shape, ...]) -> Shape:
         if len(inputs) < 2:
             raise ShapeError("needs two or more inputs", remedy="name them: from: [a, b]")
         shapes = [not_tokens(shape) for shape in inputs]
         first = shapes[0]
+        if self.along == "steps":
+            return self._one_after_the_other(shapes)
         odd = next((shape for shape in shapes if with_channels(shape, 1) != with_channels(first, 1)), None)
         if odd is not None:
             raise ShapeError(f"cannot put {first} and {odd} side by side", remedy="all but their channels or features must agree")
         return with_channels(first, sum(shape.channels for shape in shapes))
+
+    @staticmethod
+    def _one_after_the_other(shapes: list[Image | Sequence | Vector]) -> Sequence:
+        sequences = [shape for shape in shapes if isinstance(shape, Sequence)]
+        if len(sequences) < len(shapes) or len({shape.features for shape in sequences}) > 1:
+            given = " and ".join(str(shape) for shape in shapes)
+            raise ShapeError(
+                f"cannot put {given} one after the other", key="along", remedy="sequences of the same features are needed"
+            )
+        return Sequence(sequences[0].features, sum(shape.steps for shape in sequences))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,9 +77,7 @@ class Experts:
 
     def _routed(self, tokens: int, width: int, precision: Precision) -> Iterator[Part]:
         scores = tokens * self.experts
-        yield Part(
-            name="router", operation=nest(precision, n=tokens, k=self.experts, c=width), writes="router", elements=scores
-        )
+        yield Part(name="router", operation=nest(precision, n=tokens, k=self.experts, c=width), writes="router", elements=scores)
         yield fused("scores", elements=scores, ops_per_element=SOFTMAX_OPS, writes="router")
 
     def _share(self, suffix: str, experts: int, rows: int, width: int, precision: Precision) -> Iterator[Part]:
@@ -93,9 +91,7 @@ class Experts:
         into = nest(precision, n=rows, k=self.features * experts, c=width * experts, groups=experts)
         first = "gate" if self.gated else "up"
         yield Part(name=names[first], operation=into, reads=(names["dispatch"],), writes=names[first], elements=hidden)
-        yield fused(
-            f"activation{suffix}", elements=hidden, ops_per_element=ACTIVATION_OPS[self.activation], writes=names[first]
-        )
+        yield fused(f"activation{suffix}", elements=hidden, ops_per_element=ACTIVATION_OPS[self.activation], writes=names[first])
         if self.gated:
             yield Part(name=names["up"], operation=into, reads=(names["dispatch"],), writes=names["up"], elements=hidden)
             product = VectorOperation(

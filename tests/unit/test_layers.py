@@ -278,7 +278,9 @@ class TestAttention:
 
     def test_blocks_are_no_longer_than_the_window(self):
         """Mistral at 32,768 tokens: 8 blocks of 4,096 queries on 8,191 keys, the first on its own 4,096."""
-        scores = [op for name, op in named(Attention(heads=1, causal=True, window=4096), Sequence(8, 32768)).items() if "sco" in name]
+        scores = [
+            op for name, op in named(Attention(heads=1, causal=True, window=4096), Sequence(8, 32768)).items() if "sco" in name
+        ]
         assert [(op.m, op.n_group) for op in scores] == [(4096, 4096), *[(4096, 8191)] * 7]
 
     def test_one_token_in_a_window_reads_the_window(self):
