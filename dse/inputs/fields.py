@@ -22,15 +22,13 @@ Size = Annotated[int, Field(ge=1, le=MAX_SIZE)]
 Margin = Annotated[int, Field(ge=0, le=MAX_SIZE)]
 
 
-def _pair(least: int, *, same: bool = False) -> BeforeValidator:
-    """Reads 3 or [3, 5] as (height, width), each at least `least`, and "same" where it may be."""
+def _pair(least: int) -> BeforeValidator:
+    """Reads 3 or [3, 5] as (height, width), each at least `least`."""
 
     def read(value: object) -> object:
-        if same and value == "same":
-            return value
         numbers = cast("list[object]", value) if isinstance(value, list) else [value, value]
         if len(numbers) != 2 or any(isinstance(n, bool) or not isinstance(n, int) for n in numbers):
-            raise ValueError(f"a whole number, or [height, width]{', or same' if same else ''}, is needed, got {value!r}")
+            raise ValueError(f"a whole number, or [height, width], is needed, got {value!r}")
         pair = cast("list[int]", numbers)
         if min(pair) < least or max(pair) > MAX_SIZE:
             raise ValueError(f"must be at least {least}, got {value!r}")
@@ -39,26 +37,42 @@ def _pair(least: int, *, same: bool = False) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-def _pair_schema(least: int, *, same: bool = False) -> WithJsonSchema:
+def _pair_schema(least: int, *lengths: int, same: bool = False) -> WithJsonSchema:
     number: dict[str, Any] = {"type": "integer", "minimum": least}
-    forms: list[dict[str, Any]] = [number, {"type": "array", "items": number, "minItems": 2, "maxItems": 2}]
+    lists = ({"type": "array", "items": number, "minItems": length, "maxItems": length} for length in lengths or (2,))
+    forms: list[dict[str, Any]] = [number, *lists]
     return WithJsonSchema({"anyOf": [*forms, {"const": "same"}] if same else forms})
 
 
 PairSize = Annotated[Any, _pair(1), _pair_schema(1)]
 PairPadding = Annotated[Any, _pair(0), _pair_schema(0)]
-PairPaddingOrSame = Annotated[Any, _pair(0, same=True), _pair_schema(0, same=True)]
 
 
-def _padding(value: object) -> object:
-    if value == "same" or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SIZE):
-        return value
-    raise ValueError(f"a whole number of at least 0, or same, is needed, got {value!r}")
+def _padding(forms: tuple[int, ...], said: str, *, same: bool = False) -> BeforeValidator:
+    """Reads a number, or a list of one of these lengths, each at least 0, and "same" where it may be."""
+
+    def read(value: object) -> object:
+        if same and value == "same":
+            return value
+        numbers = cast("list[object]", value) if isinstance(value, list) else [value]
+        lengths = forms if isinstance(value, list) else (1,)
+        if len(numbers) not in lengths or not all(isinstance(n, int) and not isinstance(n, bool) for n in numbers):
+            raise ValueError(f"a whole number, or {said}{', or same' if same else ''}, is needed, got {value!r}")
+        margins = cast("list[int]", numbers)
+        if min(margins) < 0 or max(margins) > MAX_SIZE:
+            raise ValueError(f"must be at least 0, got {value!r}")
+        if isinstance(value, list):
+            return tuple(margins)
+        return (margins[0], margins[0]) if 4 in forms else margins[0]
+
+    return BeforeValidator(read)
 
 
-PaddingOrSame = Annotated[
-    Any, BeforeValidator(_padding), WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"const": "same"}]})
-]
+_SIDES = "[height, width] or [top, left, bottom, right]"
+SidesPadding = Annotated[Any, _padding((2, 4), _SIDES), _pair_schema(0, 2, 4)]
+SidesPaddingOrSame = Annotated[Any, _padding((2, 4), _SIDES, same=True), _pair_schema(0, 2, 4, same=True)]
+EndsPadding = Annotated[Any, _padding((2,), "[before, after]"), _pair_schema(0, 2)]
+EndsPaddingOrSame = Annotated[Any, _padding((2,), "[before, after]", same=True), _pair_schema(0, 2, same=True)]
 
 
 def _names(value: object) -> object:

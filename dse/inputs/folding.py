@@ -66,7 +66,7 @@ class _Fold:
 
 
 class _Run:
-    """Layers by index: what each is but for names, and which it reads (-1 is the network's input, -2 and below are further ones)."""
+    """Layers by index: what each is but for names, and which it reads (-1 is the input, -2 and below are further ones)."""
 
     def __init__(self, layers: Sequence[Layer], inputs: Sequence[str]) -> None:
         self._layers = layers

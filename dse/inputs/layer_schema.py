@@ -9,22 +9,24 @@ from pydantic import Field
 
 from dse.inputs.fields import (
     MAX_SIZE,
+    EndsPadding,
+    EndsPaddingOrSame,
     Margin,
     Names,
-    PaddingOrSame,
     PairPadding,
-    PairPaddingOrSame,
     PairSize,
     PrecisionText,
     ReshapedTo,
+    SidesPadding,
+    SidesPaddingOrSame,
     Size,
 )
 from dse.inputs.yaml import Strict
-from dse.workload import attention, elementwise, experts, layers, recurrent
-from dse.workload.elementwise import Activation, Method, Mode
+from dse.workload import attention, elementwise, experts, layers, products, rearranged, recurrent
+from dse.workload.elementwise import Activation, ElementwiseOperation, Method, Mode, ResizeMode
 from dse.workload.parts import Layer
 from dse.workload.recurrent import CellActivation
-from dse.workload.shapes import Image, Sequence, Vector
+from dse.workload.shapes import Image, Sequence, Side, Vector
 
 MAX_ROWS = 2**40
 """Most rows of an embedding's table."""
@@ -38,6 +40,7 @@ class LayerText(Strict):
     """What any layer may carry."""
 
     makes: ClassVar[type[Any]]
+    reads_nothing: ClassVar[bool] = False
 
     name: str = Field(
         pattern=LAYER_NAME, description="unique in its network or block; copies of a block are res2.1.conv1, res2.2.conv1, ..."
@@ -98,7 +101,9 @@ class Conv2dText(_ConvolutionText):
     filters: Size = Field(description="output channels")
     kernel: PairSize = Field(description="filter height and width, or [height, width]")
     stride: PairSize = Field((1, 1), description="step of the filter, or [height, width]")
-    padding: PairPaddingOrSame = Field((0, 0), description="zeros on each side, or [height, width], or same")
+    padding: SidesPaddingOrSame = Field(
+        (0, 0), description="zeros on each side, or [height, width], [top, left, bottom, right], or same"
+    )
     dilation: PairSize = Field((1, 1), description="distance of filter taps, or [height, width]")
     groups: Size = Field(1, description="groups that share neither channels nor filters")
 
@@ -110,7 +115,9 @@ class DepthwiseConv2dText(_ConvolutionText):
     kind: Literal["depthwise_conv2d"]
     kernel: PairSize = Field(description="filter height and width, or [height, width]")
     stride: PairSize = Field((1, 1), description="step of the filter, or [height, width]")
-    padding: PairPaddingOrSame = Field((0, 0), description="zeros on each side, or [height, width], or same")
+    padding: SidesPaddingOrSame = Field(
+        (0, 0), description="zeros on each side, or [height, width], [top, left, bottom, right], or same"
+    )
     dilation: PairSize = Field((1, 1), description="distance of filter taps, or [height, width]")
     multiplier: Size = Field(1, description="output channels that each input channel makes")
 
@@ -136,7 +143,7 @@ class Conv1dText(_ConvolutionText):
     filters: Size = Field(description="output features")
     kernel: Size = Field(description="filter length in steps")
     stride: Size = Field(1, description="step of the filter")
-    padding: PaddingOrSame = Field(0, description="zeros on each side, or same")
+    padding: EndsPaddingOrSame = Field(0, description="zeros on each side, or [before, after], or same")
     dilation: Size = Field(1, description="distance of filter taps")
     groups: Size = Field(1, description="groups that share neither features nor filters")
 
@@ -229,14 +236,14 @@ class InteractionText(LayerText):
 
 
 class Pool2dText(LayerText):
-    """Maximum or mean of windows of an image."""
+    """Maximum, mean or sum of windows of an image."""
 
     makes = elementwise.Pool2d
     kind: Literal["pool2d"]
-    mode: Mode = Field(description="max or average")
+    mode: Mode = Field(description="max, average or sum")
     kernel: PairSize = Field(description="window height and width, or [height, width]")
     stride: PairSize | None = Field(None, description="step of the window; default: the kernel")
-    padding: PairPadding = Field((0, 0), description="on each side, or [height, width]")
+    padding: SidesPadding = Field((0, 0), description="on each side, or [height, width], or [top, left, bottom, right]")
     ceil: bool = Field(default=False, description="round the output size up")
 
     def layer(self) -> Layer:
@@ -247,26 +254,29 @@ class Pool2dText(LayerText):
 
 
 class Pool1dText(LayerText):
-    """Maximum or mean of windows of a sequence."""
+    """Maximum, mean or sum of windows of a sequence."""
 
     makes = elementwise.Pool1d
     kind: Literal["pool1d"]
-    mode: Mode = Field(description="max or average")
+    mode: Mode = Field(description="max, average or sum")
     kernel: Size = Field(description="window length in steps")
     stride: Size | None = Field(None, description="step of the window; default: the kernel")
-    padding: Margin = Field(0, description="on each side")
+    padding: EndsPadding = Field(0, description="on each side, or [before, after]")
+    ceil: bool = Field(default=False, description="round the output size up")
 
     def layer(self) -> Layer:
         """The layer; without a stride windows stand side by side."""
-        return elementwise.Pool1d(mode=self.mode, kernel=self.kernel, stride=self.stride or self.kernel, padding=self.padding)
+        return elementwise.Pool1d(
+            mode=self.mode, kernel=self.kernel, stride=self.stride or self.kernel, padding=self.padding, ceil=self.ceil
+        )
 
 
 class GlobalPoolText(LayerText):
-    """Maximum or mean of each channel: a vector."""
+    """Maximum, mean or sum of each channel: a vector."""
 
     makes = elementwise.GlobalPool
     kind: Literal["global_pool"]
-    mode: Mode = Field("average", description="max or average")
+    mode: Mode = Field("average", description="max, average or sum")
 
 
 class NormalisationText(LayerText):
@@ -297,55 +307,101 @@ class _CombineText(LayerText):
 
 
 class AddText(_CombineText):
-    """Sum of two or more layers of one shape; it rides on the layer before it where that is one of them."""
+    """Sum of two or more layers, some spread over the rest; it rides on the layer before it where that is one of them."""
 
     kind: Literal["add"]
 
 
 class MultiplyText(_CombineText):
-    """Product of two or more layers, a vector spread over the rest; it rides on the layer before it where that is one."""
+    """Product of two or more layers, some spread over the rest; it rides on the layer before it where that is one of them."""
 
     kind: Literal["multiply"]
 
 
 class ConcatText(LayerText):
-    """Two or more layers side by side along channels or features, or sequences one after the other."""
+    """Two or more layers side by side along channels (or features), steps, height or width."""
 
-    makes = elementwise.Concat
+    makes = rearranged.Concat
     kind: Literal["concat"]
-    along: Literal["channels", "steps"] = Field("channels", description="channels (or features), or steps")
+    along: Side = Field("channels", description="channels (or features), steps, height or width")
 
 
 class FlattenText(LayerText):
     """All elements as one vector."""
 
-    makes = elementwise.Flatten
+    makes = rearranged.Flatten
     kind: Literal["flatten"]
 
 
 class ReshapeText(LayerText):
     """The same elements by another shape."""
 
-    makes = elementwise.Reshape
+    makes = rearranged.Reshape
     kind: Literal["reshape"]
     to: ReshapedTo = Field(description="{channels, height, width}, {features, steps} or {features}")
 
     def layer(self) -> Layer:
         """The layer with its shape."""
-        return elementwise.Reshape(to=cast("Image | Sequence | Vector", self.to.shape()))
+        return rearranged.Reshape(to=cast("Image | Sequence | Vector", self.to.shape()))
 
 
 class SelectText(LayerText):
     """One step of a sequence: a vector."""
 
-    makes = elementwise.Select
+    makes = rearranged.Select
     kind: Literal["select"]
     steps: Literal["first", "last"] = Field("last", description="which step")
 
 
 class SliceText(LayerText):
-    """The first channels or features."""
+    """Some channels or features, steps, rows or columns: just one of the four says how many."""
 
-    makes = elementwise.Slice
+    makes = rearranged.Slice
     kind: Literal["slice"]
-    features: Size = Field(description="how many to keep")
+    features: Size | None = Field(None, description="channels or features to keep")
+    steps: Size | None = Field(None, description="steps to keep")
+    height: Size | None = Field(None, description="rows to keep")
+    width: Size | None = Field(None, description="columns to keep")
+    begin: Margin = Field(0, description="the first to keep, counted from 0")
+    step: Size = Field(1, description="2 keeps each second, and so on")
+
+
+class ElementwiseText(LayerText):
+    """Any other function of one or more layers, element by element; it rides on a layer before it."""
+
+    makes = elementwise.Elementwise
+    kind: Literal["elementwise"]
+    operation: ElementwiseOperation = Field(description="which function; a second operand that is no layer is a constant")
+
+
+class ResizeText(LayerText):
+    """An image at another size."""
+
+    makes = elementwise.Resize
+    kind: Literal["resize"]
+    size: PairSize = Field(description="new height and width, or [height, width]")
+    mode: ResizeMode = Field("nearest", description="nearest, linear or cubic")
+
+
+class MatmulText(LayerText):
+    """Product of two layers, of `groups` side by side along the features: from: [a, b]."""
+
+    makes = products.MatrixProduct
+    kind: Literal["matmul"]
+    groups: Size = Field(1, description="products side by side along the features, such as heads")
+    transposed: bool = Field(
+        default=False, description="the steps of the second layer are the columns (queries times keys), not its features"
+    )
+
+
+class LearnedText(LayerText):
+    """A learned tensor that is no matrix, the same for all samples: position embeddings, a class token."""
+
+    reads_nothing = True
+    makes = products.Learned
+    kind: Literal["learned"]
+    to: ReshapedTo = Field(description="{channels, height, width}, {features, steps} or {features}")
+
+    def layer(self) -> Layer:
+        """The layer with its shape."""
+        return products.Learned(to=cast("Image | Sequence | Vector", self.to.shape()))

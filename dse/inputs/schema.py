@@ -108,6 +108,10 @@ Entry = Annotated[
     | Annotated[models.ReshapeText, Tag("reshape")]
     | Annotated[models.SelectText, Tag("select")]
     | Annotated[models.SliceText, Tag("slice")]
+    | Annotated[models.ElementwiseText, Tag("elementwise")]
+    | Annotated[models.ResizeText, Tag("resize")]
+    | Annotated[models.MatmulText, Tag("matmul")]
+    | Annotated[models.LearnedText, Tag("learned")]
     | Annotated["BlockText", Tag(BLOCK)],
     Discriminator(_tag),
     WrapValidator(_tolerate),

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dse.errors import Collector, InputError, Place, UnsupportedLayer
-from dse.inputs.document import DataPath, Document, read_document
+from dse.inputs.document import DataPath, Document
 from dse.inputs.fields import PrecisionText
 from dse.inputs.layer_schema import LayerText
+from dse.inputs.models import workload_document
 from dse.inputs.schema import TOLERANT, BlockText, FreeBatches, NetworkText, UnreadableLayer, WorkloadText
 from dse.inputs.shipped import find
 from dse.inputs.wording import near_miss
@@ -33,12 +34,12 @@ Entry = LayerText | BlockText | UnreadableLayer
 
 
 def load_workload(path_or_name: str | Path) -> Workload:
-    """A workload from a YAML file, or a shipped one by name (``speech``).
+    """A workload from a YAML file, a shipped one by name (``speech``), or a model file (`dse.inputs.models`).
 
     Raises `InputError` with everything that is wrong in the file, each with its place and what to do; `UnsupportedLayer`
     if a layer kind is unknown.
     """
-    return workload_from(read_document(find("workloads", path_or_name)))
+    return workload_from(workload_document(find("workloads", path_or_name)))
 
 
 def workload_from(document: Document) -> Workload:
@@ -264,7 +265,8 @@ class _Chain:
             self.is_sound = False
             return full
         layer = text.layer()
-        self._check_expected(text, path, names[0], known[0])
+        if names:
+            self._check_expected(text, path, names[0], known[0])
         try:
             self._shapes[full] = layer.output(known)
         except ShapeError as error:
@@ -277,7 +279,7 @@ class _Chain:
     def _inputs(self, text: LayerText, path: DataPath, scope: _Scope, later: list[str]) -> list[str | None]:
         """Full names of what a layer reads; None for a name that means nothing."""
         if text.reads is None:
-            inputs: list[str | None] = [scope.previous]
+            inputs: list[str | None] = [] if text.reads_nothing else [scope.previous]
         else:
             several = isinstance(self._document.value((*path, "from")), list)
             at: list[DataPath] = [("from", index) if several else ("from",) for index in range(len(text.reads))]

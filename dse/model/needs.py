@@ -26,12 +26,14 @@ from typing import Literal
 from dse.model.tasks import Task
 from dse.units import BITS_PER_BYTE
 from dse.workload.attention import Attention
-from dse.workload.elementwise import GlobalPool, Normalisation, Pool1d, Pool2d, Select, Softmax
+from dse.workload.elementwise import GlobalPool, Normalisation, Pool1d, Pool2d, Resize, Softmax
 from dse.workload.layers import Embedding
 from dse.workload.network import Node, Tensor, operands_of
 from dse.workload.operations import Axis, TensorOperation, VectorOperation
+from dse.workload.rearranged import Select
 from dse.workload.shapes import Image, Shape, count
 from dse.workload.shapes import Sequence as Steps
+from dse.workload.windows import before
 from dse.workload.workload import Scenario
 
 NeedKind = Literal["all", "sample", "rows", "step", "row", "element", "state", "cache", "tile"]
@@ -250,9 +252,11 @@ def _vector_need(name: str, task: Task, around: Surroundings) -> _Part:
         case Pool2d() if isinstance(shape, Image):
             return _pooled(node.layer.kernel[0] - node.layer.padding[0], shape.height, "row", batch)
         case Pool1d() if isinstance(shape, Steps):
-            return _pooled(node.layer.kernel - node.layer.padding, shape.steps, "step", batch)
+            return _pooled(node.layer.kernel - before(node.layer.padding), shape.steps, "step", batch)
         case GlobalPool():
             return _sample(around, "it pools over the whole extent")
+        case Resize(mode="linear" | "cubic") if isinstance(shape, Image):
+            return _pooled(2 if node.layer.mode == "linear" else 4, shape.height, "row", batch)
         case Normalisation(method="layer" | "rms") | Softmax() if isinstance(shape, Steps):
             return _Part("row", f"1 of {shape.steps} steps, all its features", 1 / shape.steps / batch)
         case Normalisation(method="local_response") | Softmax() if isinstance(shape, Image):

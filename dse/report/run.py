@@ -19,6 +19,7 @@ import pandas as pd
 
 from dse import __version__
 from dse.errors import InputError, Problem
+from dse.inputs.models import is_model, workload_text
 from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.advice_table import advice_json
@@ -141,7 +142,10 @@ def _fill(
     _write_json(folder / "manifest.json", manifest(front, command, inputs))
     (folder / "inputs").mkdir()
     for path in inputs:
-        shutil.copyfile(path, folder / "inputs" / path.name)
+        if is_model(path):
+            (folder / "inputs" / f"{path.stem}.yaml").write_text(workload_text(path), encoding="utf-8")
+        else:
+            shutil.copyfile(path, folder / "inputs" / path.name)
     for name, picture in pictures.items():
         (folder / name).write_bytes(picture)
 

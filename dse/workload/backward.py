@@ -30,6 +30,7 @@ from dse.workload.gradients import input_gradient, weight_gradient
 from dse.workload.layers import Embedding
 from dse.workload.network import Lowered, Step, Tensor, operands_of
 from dse.workload.operations import Operation, Role, TensorOperation, VectorOperation
+from dse.workload.products import Learned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class BackwardPass:
     tensors: tuple[Tensor, ...]
 
 
-def backward(forward: Lowered, embeddings: Mapping[str, Embedding]) -> BackwardPass:
+def backward(forward: Lowered, embeddings: Mapping[str, Embedding | Learned]) -> BackwardPass:
     """The gradients of all weights, from the loss on; `embeddings` holds the embedding layers by name."""
     lowering = _Backward(forward, embeddings)
     lowering.run()
@@ -73,7 +74,7 @@ class _Gradient:
 class _Backward:
     """The backward pass so far."""
 
-    def __init__(self, forward: Lowered, embeddings: Mapping[str, Embedding]) -> None:
+    def __init__(self, forward: Lowered, embeddings: Mapping[str, Embedding | Learned]) -> None:
         self.steps: list[BackwardStep] = []
         self.tensors: dict[str, Tensor] = {}
         self._forward = forward.steps
@@ -293,7 +294,7 @@ class _Backward:
         self._emit(step, "backward.sum", work, (*gradient.names, *before.names), name)
         self._gradients[target.name] = _Gradient((name,), target.elements)
 
-    def _look_up(self, step: Step, operation: VectorOperation, layer: Embedding) -> None:
+    def _look_up(self, step: Step, operation: VectorOperation, layer: Embedding | Learned) -> None:
         """The rows that were looked up, each with the sum of the gradients of its tokens."""
         result = self._made[step.output]
         rows = min(operation.elements // layer.features, layer.vocabulary)
@@ -340,7 +341,7 @@ def _operand_bits(operation: VectorOperation, result: Tensor) -> int:
     return operation.read_bits + (operation.elements * result.bits if operation.fused else 0)
 
 
-def _trained(steps: Sequence[Step], embeddings: Mapping[str, Embedding]) -> set[str]:
+def _trained(steps: Sequence[Step], embeddings: Mapping[str, Embedding | Learned]) -> set[str]:
     """Tensors that depend on a weight."""
     trained: set[str] = set()
     for step in steps:

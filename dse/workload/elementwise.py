@@ -8,7 +8,7 @@ square root) is one. All but the fused ones read their inputs once and write the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 from dse.workload.operations import Axis, Gradient
@@ -24,15 +24,21 @@ from dse.workload.shapes import (
     not_tokens,
     numbers_of,
     sequence_of,
-    with_channels,
 )
-from dse.workload.windows import Pair, window
+from dse.workload.windows import Ends, Pair, Sides, ends, window
 
 Activation = Literal[
-    "relu", "relu6", "leaky_relu", "hard_tanh", "hard_sigmoid", "hard_swish", "sigmoid", "tanh", "gelu", "silu", "clipped_relu"
-]
-Mode = Literal["max", "average"]
+    "relu", "relu6", "leaky_relu", "hard_tanh", "hard_sigmoid", "hard_swish", "sigmoid", "tanh", "gelu", "silu", "clipped_relu",
+    "elu", "softplus", "mish",
+]  # fmt: skip
+Mode = Literal["max", "average", "sum"]
 Method = Literal["batch", "layer", "rms", "group", "local_response"]
+
+ElementwiseOperation = Literal[
+    "scale", "shift", "subtract", "divide", "maximum", "minimum", "compare", "choose", "absolute", "negate", "sign", "round",
+    "reciprocal", "power", "square_root", "exponential", "logarithm", "error_function", "sine", "cosine", "convert",
+]  # fmt: skip
+ResizeMode = Literal["nearest", "linear", "cubic"]
 
 ACTIVATION_OPS: Mapping[str, int] = {
     "relu": 1,  # a comparison
@@ -46,6 +52,9 @@ ACTIVATION_OPS: Mapping[str, int] = {
     "tanh": 1,
     "gelu": 2,  # a look-up and a product
     "silu": 2,
+    "elu": 3,  # a comparison, a look-up and a product
+    "softplus": 1,
+    "mish": 2,
 }
 NORMALISATION_OPS: Mapping[str, int] = {
     "batch": 2,  # scale and shift, known before the run
@@ -54,25 +63,26 @@ NORMALISATION_OPS: Mapping[str, int] = {
     "rms": 4,  # square, sum; then product with 1/root, scale
     "local_response": 9,  # over 5 channels: square, four sums, scale and shift, power, product
 }
+RESIZE_OPS: Mapping[str, int] = {"nearest": 1, "linear": 7, "cubic": 31}
 SOFTMAX_OPS = 5
 """Maximum, subtract, exp, sum, product with 1/sum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool2d:
-    """The maximum or mean of windows of an image: kernel - 1 comparisons, or kernel - 1 sums and a product, an output."""
+    """The maximum, sum or mean of windows of an image: kernel - 1 comparisons or sums an output, and a product for the mean."""
 
     kind: Literal["pool2d"] = "pool2d"
     mode: Mode
     kernel: Pair
     stride: Pair
-    padding: Pair = (0, 0)
+    padding: Sides = (0, 0)
     ceil: bool = False
 
     def _axes(self, shape: Image) -> tuple[Axis, Axis]:
         return (
-            window(shape.height, self.kernel[0], self.stride[0], self.padding[0], 1, "height", ceil=self.ceil),
-            window(shape.width, self.kernel[1], self.stride[1], self.padding[1], 1, "width", ceil=self.ceil),
+            window(shape.height, self.kernel[0], self.stride[0], ends(self.padding, 0), 1, "height", ceil=self.ceil),
+            window(shape.width, self.kernel[1], self.stride[1], ends(self.padding, 1), 1, "width", ceil=self.ceil),
         )
 
     def output(self, inputs: tuple[Shape, ...]) -> Shape:
@@ -95,10 +105,11 @@ class Pool1d:
     mode: Mode
     kernel: int
     stride: int
-    padding: int = 0
+    padding: Ends = 0
+    ceil: bool = False
 
     def _axis(self, shape: Sequence) -> Axis:
-        return window(shape.steps, self.kernel, self.stride, self.padding, 1, "steps")
+        return window(shape.steps, self.kernel, self.stride, self.padding, 1, "steps", ceil=self.ceil)
 
     def output(self, inputs: tuple[Shape, ...]) -> Shape:
         shape = sequence_of(inputs)
@@ -128,7 +139,7 @@ class GlobalPool:
 
 def _pooled(precision: Precision, channels: int, read: int, outputs: int, taps: int, mode: Mode) -> Lowering:
     """`outputs` windows of `taps` in each of `channels`, which together touch `read` positions of a channel."""
-    ops = taps - 1 if mode == "max" else taps
+    ops = taps if mode == "average" else taps - 1
     written = channels * outputs
     gradient = "largest" if mode == "max" else "linear"
     return streamed(precision, read=channels * read, written=written, work=written, ops_per_element=ops, gradient=gradient)
@@ -194,20 +205,14 @@ def _each(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combine:
-    """Element-wise sum or product of two or more inputs of one shape; a vector of the same channels is spread over the rest."""
+    """Element-wise sum or product of two or more inputs of one shape; some may be spread over the others (see `spread`)."""
 
     kind: Literal["add", "multiply"]
 
     def output(self, inputs: tuple[Shape, ...]) -> Shape:
         if len(inputs) < 2:
             raise ShapeError("needs two or more inputs", remedy="name them: from: [a, b]")
-        shapes = [not_tokens(shape) for shape in inputs]
-        whole = next((shape for shape in shapes if not isinstance(shape, Vector)), shapes[0])
-        for shape in shapes:
-            spreads = isinstance(shape, Vector) and shape.features == whole.channels
-            if shape != whole and not spreads:
-                raise ShapeError(f"cannot {self.kind} {whole} and {shape}", remedy="their shapes must agree")
-        return whole
+        return spread(inputs, self.kind)
 
     def lower(self, inputs: tuple[Shape, ...], batch: int, precision: Precision) -> Lowering:
         written = batch * self.output(inputs).elements
@@ -225,90 +230,73 @@ class Combine:
         )
 
 
-class _Rearranged:
-    """A layer that gives other names or other bounds to what is there: no operation, no bytes."""
+def spread(inputs: tuple[Shape, ...], kind: str) -> Image | Sequence | Vector:
+    """The shape of element-wise work on several inputs: the largest, over which the others are spread.
 
-    __slots__ = ()
-
-    def lower(self, inputs: tuple[Shape, ...], batch: int, precision: Precision) -> Lowering:  # noqa: ARG002
-        return Lowering(result=tuple(range(len(inputs))))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Concat(_Rearranged):
-    """Inputs side by side along channels, or sequences one after the other; their writers write where the whole lies."""
-
-    kind: Literal["concat"] = "concat"
-    along: Literal["channels", "steps"] = "channels"
-
-    def output(self, inputs: tuple[Shape, ...]) -> Shape:
-        if len(inputs) < 2:
-            raise ShapeError("needs two or more inputs", remedy="name them: from: [a, b]")
-        shapes = [not_tokens(shape) for shape in inputs]
-        first = shapes[0]
-        if self.along == "steps":
-            return self._one_after_the_other(shapes)
-        odd = next((shape for shape in shapes if with_channels(shape, 1) != with_channels(first, 1)), None)
-        if odd is not None:
-            raise ShapeError(f"cannot put {first} and {odd} side by side", remedy="all but their channels or features must agree")
-        return with_channels(first, sum(shape.channels for shape in shapes))
-
-    @staticmethod
-    def _one_after_the_other(shapes: list[Image | Sequence | Vector]) -> Sequence:
-        sequences = [shape for shape in shapes if isinstance(shape, Sequence)]
-        if len(sequences) < len(shapes) or len({shape.features for shape in sequences}) > 1:
-            given = " and ".join(str(shape) for shape in shapes)
-            raise ShapeError(
-                f"cannot put {given} one after the other", key="along", remedy="sequences of the same features are needed"
-            )
-        return Sequence(sequences[0].features, sum(shape.steps for shape in sequences))
+    A vector of the same channels is spread over all positions; a side of 1 (one channel, step or row) over all of that side.
+    """
+    shapes = [not_tokens(shape) for shape in inputs]
+    whole = max(shapes, key=lambda shape: (shape.elements, not isinstance(shape, Vector)))
+    for shape in shapes:
+        over = isinstance(shape, Vector) and shape.features in (1, whole.channels)
+        alike = type(shape) is type(whole) and all(a in (1, b) for a, b in zip(astuple(shape), astuple(whole), strict=True))
+        if not (over or alike):
+            first, second = sorted((whole, shape), key=shapes.index)
+            raise ShapeError(f"cannot {kind} {first} and {second}", remedy="their shapes must agree")
+    return whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flatten(_Rearranged):
-    """All elements as one vector."""
+class Elementwise:
+    """Any other function of one or more inputs, element by element: one operation an element; it may ride on what is before it.
 
-    kind: Literal["flatten"] = "flatten"
+    With one input the second operand, where there is one, is a constant. The inputs are spread as those of a sum are.
+    """
+
+    kind: Literal["elementwise"] = "elementwise"
+    operation: ElementwiseOperation
 
     def output(self, inputs: tuple[Shape, ...]) -> Shape:
-        return Vector(numbers_of(inputs).elements)
+        return spread(inputs, self.operation)
+
+    def lower(self, inputs: tuple[Shape, ...], batch: int, precision: Precision) -> Lowering:
+        written = batch * self.output(inputs).elements
+        return streamed(
+            precision,
+            read=batch * sum(shape.elements for shape in inputs),
+            written=written,
+            work=written,
+            ops_per_element=1,
+            inputs=len(inputs),
+            streaming=True,
+            gradient="result" if len(inputs) == 1 else "operands",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reshape(_Rearranged):
-    """The same elements by another shape."""
+class Resize:
+    """An image at another `size` (height, width): the nearest element, or a weighted sum of 4 (linear) or 16 (cubic) neighbours.
 
-    kind: Literal["reshape"] = "reshape"
-    to: Image | Sequence | Vector
+    A copy is one operation an element; a weighted sum of n neighbours is n products and n - 1 sums.
+    """
 
-    def output(self, inputs: tuple[Shape, ...]) -> Shape:
-        shape = numbers_of(inputs)
-        if shape.elements != self.to.elements:
-            message = f"cannot make {self.to} ({self.to.elements} elements) of {shape} ({shape.elements} elements)"
-            raise ShapeError(message, key="to")
-        return self.to
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Select(_Rearranged):
-    """The first or the last step of a sequence, as a vector."""
-
-    kind: Literal["select"] = "select"
-    steps: Literal["first", "last"] = "last"
+    kind: Literal["resize"] = "resize"
+    size: Pair
+    mode: ResizeMode = "nearest"
 
     def output(self, inputs: tuple[Shape, ...]) -> Shape:
-        return Vector(sequence_of(inputs).features)
+        return Image(image_of(inputs).channels, *self.size)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice(_Rearranged):
-    """The first `features` channels or features."""
-
-    kind: Literal["slice"] = "slice"
-    features: int
-
-    def output(self, inputs: tuple[Shape, ...]) -> Shape:
-        shape = numbers_of(inputs)
-        if self.features > shape.channels:
-            raise ShapeError(f"cannot keep {self.features} of {shape}", key="features", remedy=f"at most {shape.channels}")
-        return with_channels(shape, self.features)
+    def lower(self, inputs: tuple[Shape, ...], batch: int, precision: Precision) -> Lowering:
+        shape = image_of(inputs)
+        rows, columns = min(shape.height, self.size[0]), min(shape.width, self.size[1])
+        read = rows * columns if self.mode == "nearest" else shape.height * shape.width
+        written = batch * shape.channels * self.size[0] * self.size[1]
+        return streamed(
+            precision,
+            read=batch * shape.channels * read,
+            written=written,
+            work=written,
+            ops_per_element=RESIZE_OPS[self.mode],
+            gradient="linear",
+        )

@@ -28,7 +28,7 @@ from dse.workload.shapes import (
     sequence_of,
     with_channels,
 )
-from dse.workload.windows import Padding, Pair, bounded, divides, window
+from dse.workload.windows import Ends, Padding, Pair, bounded, divides, ends, window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +177,7 @@ class Convolution1d:
     filters: int
     kernel: int
     stride: int = 1
-    padding: int | Literal["same"] = 0
+    padding: Ends | Literal["same"] = 0
     dilation: int = 1
     groups: int = 1
     activation: Activation | None = None
@@ -276,7 +276,7 @@ class Interaction:
 
 
 def _image_axes(shape: Image, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> tuple[Axis, Axis]:
-    rows, columns = ("same", "same") if padding == "same" else padding
+    rows, columns = ("same", "same") if padding == "same" else (ends(padding, 0), ends(padding, 1))
     return (
         window(shape.height, kernel[0], stride[0], rows, dilation[0], "height"),
         window(shape.width, kernel[1], stride[1], columns, dilation[1], "width"),

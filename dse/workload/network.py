@@ -12,6 +12,7 @@ from dse.workload.layers import Embedding
 from dse.workload.operations import Operation, Role, TensorOperation, VectorOperation
 from dse.workload.parts import Layer, Part
 from dse.workload.precision import Precision
+from dse.workload.products import Learned
 from dse.workload.shapes import Shape, Tokens
 
 INPUT = "input"
@@ -140,8 +141,8 @@ class Network:
 
     @property
     def embedding_parameters(self) -> int:
-        """Numbers in the tables of embeddings."""
-        return sum(node.layer.parameters for node in self.nodes if isinstance(node.layer, Embedding))
+        """Numbers in the tables of embeddings, and in learned tensors that are no matrix."""
+        return sum(node.layer.parameters for node in self.nodes if isinstance(node.layer, Embedding | Learned))
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 
 class ShapeError(ValueError):
@@ -148,3 +149,36 @@ def with_channels(shape: Image | Sequence | Vector, channels: int) -> Image | Se
             return Sequence(channels, shape.steps)
         case Vector():
             return Vector(channels)
+
+
+Side = Literal["channels", "steps", "height", "width"]
+"""A side of a shape; channels are the features of a sequence or a vector."""
+
+
+def side(shape: Image | Sequence | Vector, name: Side) -> int:
+    """How long a side is. Raises `ShapeError` where the shape has no such side."""
+    match shape, name:
+        case (_, "channels"):
+            return shape.channels
+        case (Sequence(), "steps"):
+            return shape.steps
+        case (Image(), "height"):
+            return shape.height
+        case (Image(), "width"):
+            return shape.width
+        case _:
+            raise ShapeError(f"its input is {shape}, which has no {name}")
+
+
+def with_side(shape: Image | Sequence | Vector, name: Side, extent: int) -> Image | Sequence | Vector:
+    """The same shape with another length of a side."""
+    side(shape, name)
+    match shape:
+        case Image() if name != "channels":
+            return replace(
+                shape, height=extent if name == "height" else shape.height, width=extent if name == "width" else shape.width
+            )
+        case Sequence() if name == "steps":
+            return Sequence(shape.features, extent)
+        case _:
+            return with_channels(shape, extent)

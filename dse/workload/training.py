@@ -20,6 +20,7 @@ from dse.workload.network import Lowered, Network, Step, Tensor
 from dse.workload.operations import TensorOperation, VectorOperation
 from dse.workload.phases import Every, Optimiser, Training, Within, sqrt_interval
 from dse.workload.precision import Precision
+from dse.workload.products import Learned
 
 UPDATE = "update"
 """Name of the last step of a training step."""
@@ -98,7 +99,7 @@ def _memory(network: Network, batch: int, precision: Precision, optimiser: Optim
 @lru_cache(maxsize=64)
 def _passes(network: Network, batch: int, precision: Precision) -> tuple[Lowered, BackwardPass]:
     forward = network.lower(batch, precision)
-    embeddings = {node.name: node.layer for node in network.nodes if isinstance(node.layer, Embedding)}
+    embeddings = {node.name: node.layer for node in network.nodes if isinstance(node.layer, Embedding | Learned)}
     return Lowered(steps=forward.steps, tensors=_kept(forward)), backward(forward, embeddings)
 
 

@@ -10,8 +10,14 @@ from dse.workload.shapes import ShapeError, count
 Pair = tuple[int, int]
 """Height and width."""
 
-Padding = Pair | Literal["same"]
-"""On both sides of height and width, or as much as gives ceil(extent / stride) outputs."""
+Sides = Pair | tuple[int, int, int, int]
+"""Padding on both sides of height and width, or on each side by itself: top, left, bottom, right."""
+
+Padding = Sides | Literal["same"]
+"""On the sides, or as much as gives ceil(extent / stride) outputs."""
+
+Ends = int | Pair
+"""Padding of one axis: on both ends, or before and after."""
 
 
 MAX_PAIRS = 2**24
@@ -19,28 +25,44 @@ MAX_PAIRS = 2**24
 
 
 def window(
-    extent: int, taps: int, stride: int, padding: int | Literal["same"], dilation: int, name: str, *, ceil: bool = False
+    extent: int, taps: int, stride: int, padding: Ends | Literal["same"], dilation: int, name: str, *, ceil: bool = False
 ) -> Axis:
     """The axis of `extent` positions called `name` ("height", "width", "steps") under a window of `taps`.
 
-    Outputs are floor((extent + 2·padding - reach) / stride) + 1 with reach = (taps - 1)·dilation + 1; `ceil` rounds up, but no
-    window starts beyond the input. "same" pads on the left by half, rounded down, of what ceil(extent / stride) outputs need.
+    Outputs are floor((extent + before + after - reach) / stride) + 1 with reach = (taps - 1)·dilation + 1 and the padding before
+    and after; `ceil` rounds up, but no window starts beyond the input. "same" pads on the left by half, rounded down, of what
+    ceil(extent / stride) outputs need.
     """
     reach = (taps - 1) * dilation + 1
     if padding == "same":
         outputs = -(-extent // stride)
         before = max((outputs - 1) * stride + reach - extent, 0) // 2
         return bounded(Axis(outputs=outputs, taps=taps, stride=stride, dilation=dilation, padding=before, extent=extent), name)
-    room = extent + 2 * padding - reach
+    before, after = (padding, padding) if isinstance(padding, int) else padding
+    room = extent + before + after - reach
     if room < 0:
         spread = f" (spread over {reach} by dilation {dilation})" if dilation > 1 else ""
-        padded = f", {extent + 2 * padding} with its padding" if padding else ""
+        padded = f", {extent + before + after} with its padding" if before + after else ""
         message = f"a kernel of {taps}{spread} is larger than its input, whose {name} is {extent}{padded}"
         raise ShapeError(message, key="kernel", remedy=f"a smaller kernel, or padding of at least {-(-(reach - extent) // 2)}")
     outputs = room // stride + 1
-    if ceil and room % stride and outputs * stride < extent + padding:
+    if ceil and room % stride and outputs * stride < extent + before:
         outputs += 1
-    return bounded(Axis(outputs=outputs, taps=taps, stride=stride, dilation=dilation, padding=padding, extent=extent), name)
+    return bounded(Axis(outputs=outputs, taps=taps, stride=stride, dilation=dilation, padding=before, extent=extent), name)
+
+
+def ends(sides: Sides, axis: int) -> Ends:
+    """The padding of the height (axis 0) or the width (axis 1).
+
+    >>> ends((1, 2), 0), ends((1, 2, 3, 4), 1)
+    (1, (2, 4))
+    """
+    return sides[axis] if len(sides) == 2 else (sides[axis], sides[axis + 2])
+
+
+def before(padding: Ends) -> int:
+    """The padding before the first position."""
+    return padding if isinstance(padding, int) else padding[0]
 
 
 def bounded(axis: Axis, name: str) -> Axis:

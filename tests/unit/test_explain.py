@@ -5,10 +5,11 @@ import pytest
 import dse
 from dse.model.explain import explain
 from dse.workload.attention import Attention
-from dse.workload.elementwise import ActivationLayer, Combine, GlobalPool, Normalisation, Pool2d, Select, Softmax
+from dse.workload.elementwise import ActivationLayer, Combine, GlobalPool, Normalisation, Pool2d, Softmax
 from dse.workload.layers import Convolution1d, Convolution2d, Embedding, Linear
 from dse.workload.network import Network, Node
 from dse.workload.precision import Precision
+from dse.workload.rearranged import Select
 from dse.workload.recurrent import Recurrent
 from dse.workload.shapes import Image, Sequence, Tokens
 from dse.workload.workload import Scenario, Workload

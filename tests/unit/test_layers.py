@@ -3,20 +3,7 @@
 import pytest
 
 from dse.workload.attention import Attention
-from dse.workload.elementwise import (
-    ActivationLayer,
-    Combine,
-    Concat,
-    Flatten,
-    GlobalPool,
-    Normalisation,
-    Pool1d,
-    Pool2d,
-    Reshape,
-    Select,
-    Slice,
-    Softmax,
-)
+from dse.workload.elementwise import ActivationLayer, Combine, GlobalPool, Normalisation, Pool1d, Pool2d, Softmax
 from dse.workload.layers import (
     Convolution1d,
     Convolution2d,
@@ -28,6 +15,7 @@ from dse.workload.layers import (
 )
 from dse.workload.operations import TensorOperation
 from dse.workload.precision import Precision
+from dse.workload.rearranged import Concat, Flatten, Reshape, Select, Slice
 from dse.workload.recurrent import Recurrent
 from dse.workload.shapes import Image, Sequence, ShapeError, Tokens, Vector
 

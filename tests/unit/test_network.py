@@ -7,11 +7,12 @@ import pytest
 
 from dse.inputs.workloads import load_workload
 from dse.workload.attention import Attention
-from dse.workload.elementwise import ActivationLayer, Combine, Concat, Flatten, Normalisation, Pool2d, Select
+from dse.workload.elementwise import ActivationLayer, Combine, Normalisation, Pool2d
 from dse.workload.layers import Convolution2d, Embedding, Linear
 from dse.workload.network import Network, Node
 from dse.workload.operations import TensorOperation
 from dse.workload.precision import Precision
+from dse.workload.rearranged import Concat, Flatten, Select
 from dse.workload.recurrent import Recurrent
 from dse.workload.shapes import Image, Sequence, Tokens, Vector
 

@@ -6,13 +6,14 @@ import pytest
 
 from dse.inputs.workloads import load_workload
 from dse.workload.attention import Attention
-from dse.workload.elementwise import ActivationLayer, Combine, Concat, GlobalPool, Normalisation, Pool2d, Select
+from dse.workload.elementwise import ActivationLayer, Combine, GlobalPool, Normalisation, Pool2d
 from dse.workload.gradients import input_gradient, weight_gradient
 from dse.workload.layers import Convolution2d, Embedding, Interaction, Linear
 from dse.workload.network import Network, Node
 from dse.workload.operations import Axis, Conv2d, Gemm, TensorOperation
 from dse.workload.phases import OPTIMISERS, Every, Inference, Training
 from dse.workload.precision import Precision
+from dse.workload.rearranged import Concat, Select
 from dse.workload.recurrent import Recurrent
 from dse.workload.shapes import Image, Sequence, Tokens, Vector
 from dse.workload.training import lower_training, number_of_layers

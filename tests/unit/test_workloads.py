@@ -262,7 +262,7 @@ class TestMistakes:
             ),
             (
                 ["{name: a, kind: conv2d, filters: 1, kernel: 1, padding: valid}"],
-                "f.yaml:6:65: 'padding': a whole number, or [height, width], or same, is needed",
+                "f.yaml:6:65: 'padding': a whole number, or [height, width] or [top, left, bottom, right], or same, is needed",
             ),
             (
                 ["{name: a, kind: conv2d, filters: 1, kernel: 1, pading: 1}"],

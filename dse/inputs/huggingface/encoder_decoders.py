@@ -164,10 +164,9 @@ def whisper(config: Config, lengths: Lengths) -> Model:
 
     def encode() -> Imported:
         layers = Layers()
-        place = layers.given("positions", tokens=frames)
         layers.add("conv1", "conv1d", filters=width, kernel=3, padding=1, activation="gelu")
         sound = layers.add("conv2", "conv1d", filters=width, kernel=3, stride=2, padding=1, activation="gelu")
-        places = layers.add("places", "embedding", reads=place, vocabulary=frames, features=width)
+        places = layers.add("positions", "learned", reads=(), to={"features": width, "steps": frames})
         layers.add("embedded", "add", reads=[sound, places])
         for index in range(1, encoder.layers + 1):
             encoder.add_to(layers, f"layer_{index}_")
@@ -176,14 +175,13 @@ def whisper(config: Config, lengths: Lengths) -> Model:
             name="encode",
             title=f"encoder on {2 * frames:,} mel frames",
             input={"features": mels, "steps": 2 * frames},
-            inputs=layers.inputs,
             layers=layers.entries,
         )
 
     def write(context: int) -> Imported:
         layers = Layers()
         words = layers.add("words", "embedding", vocabulary=vocabulary, features=width)
-        places = layers.add("places", "embedding", reads=INPUT, vocabulary=positions, features=width)
+        places = layers.add("positions", "embedding", reads=INPUT, vocabulary=positions, features=width)
         layers.add("embedded", "add", reads=[words, places])
         for index in range(1, decoder.layers + 1):
             decoder.add_to(layers, f"layer_{index}_", crossed=frames, causal=True, context=context - 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from dse.inputs.huggingface.config import Config
 from dse.inputs.huggingface.model import (
     INPUT,
@@ -121,12 +123,11 @@ def vit(config: Config, lengths: Lengths) -> Model:
     bias = config.flag("qkv_bias", default=True)
     patches = (side // patch) ** 2
     layers = Layers()
-    token, place = layers.given("class", tokens=1), layers.given("positions", tokens=patches + 1)
     layers.add("patches", "conv2d", filters=width, kernel=patch, stride=patch)
     rows = layers.add("rows", "reshape", to={"features": width, "steps": patches})
-    first = layers.add("class_token", "embedding", reads=token, vocabulary=1, features=width)
+    first = layers.add("class_token", "learned", reads=(), to={"features": width, "steps": 1})
     tokens = layers.add("tokens", "concat", reads=[first, rows], along="steps")
-    places = layers.add("places", "embedding", reads=place, vocabulary=patches + 1, features=width)
+    places = layers.add("positions", "learned", reads=(), to={"features": width, "steps": patches + 1})
     layers.add("embedded", "add", reads=[tokens, places])
     for index in range(1, n + 1):
         layer, before = f"layer_{index}_", layers.last
@@ -147,7 +148,6 @@ def vit(config: Config, lengths: Lengths) -> Model:
         name=f"image_{side}",
         title=f"{side} x {side} images in {patches} patches",
         input={"channels": channels, "height": side, "width": side},
-        inputs=layers.inputs,
         layers=layers.entries,
     )
     found = Checkpoint()
@@ -170,7 +170,7 @@ def head_of(config: Config, family: str, known: tuple[str, ...]) -> str:
     named = config.raw("architectures")
     if named is None or named == []:
         return "Model"
-    first: object = named[0] if isinstance(named, list) else named  # pyright: ignore[reportUnknownVariableType]
+    first: object = cast("list[object]", named)[0] if isinstance(named, list) else named
     by_class = {f"{family}{head}": head for head in known}
     if first not in by_class:
         message = f"the architecture {first!r} has no rule"

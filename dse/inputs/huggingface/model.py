@@ -95,19 +95,13 @@ class Layers:
     """A network under construction: each layer reads the one before, unless it says otherwise."""
 
     entries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    inputs: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     last: str = INPUT
 
     def add(self, name: str, kind: str, *, reads: str | Sequence[str] | None = None, **keys: Any) -> str:  # noqa: ANN401
         """Append a layer with the keys of its kind; its name."""
         sources = [self.last] if reads is None else [reads] if isinstance(reads, str) else list(reads)
-        self.entries.append({"name": name, "kind": kind, **keys, "from": sources})
+        self.entries.append({"name": name, "kind": kind, **keys, **({"from": sources} if sources else {})})
         self.last = name
-        return name
-
-    def given(self, name: str, **shape: int) -> str:
-        """A further input; its name."""
-        self.inputs[name] = shape
         return name
 
 
