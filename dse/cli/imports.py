@@ -99,6 +99,51 @@ def import_huggingface_config(
     hand_over(found.text, output, f"dse search {output}")
 
 
+@importers.command("torch")
+def import_torch_module(
+    module: Annotated[str, typer.Argument(metavar="MODULE:FACTORY", help="What makes the module: nets.py:make, or a package's.")],
+    inputs: Annotated[
+        list[str],
+        typer.Option(
+            "--input", metavar="SHAPE[,SHAPE...]", help="Inputs: 1x3x224x224, 1x128:int (token ids), 100xBx40 (B: the batch)."
+        ),
+    ],
+    output: WrittenOption = None,
+    batches: Annotated[str, typer.Option("--batches", metavar="B[,B...]", help="Samples that run together.")] = "1",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="ignore:OP", help="Leave out operators that have no rule. May be repeated."),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option("--precision", metavar="FORMAT", help="Number format of weights and activations; default: int8."),
+    ] = None,
+    name: NameOption = None,
+    space: SpaceNameOption = "edge",
+) -> None:
+    """Make a workload file of a PyTorch module. Its code is run, on tensors without data: no weights are needed.
+
+    FACTORY is a function without arguments, a class, or a module. The first side of an input is the batch, unless one is B.
+
+    Example: dse import torch nets.py:make_net --input 1x3x224x224 --batches 1,8 -o net.yaml
+    """
+    from dse.inputs.pytorch.importing import import_torch
+
+    say(f"running {module} to export it")
+    found = import_torch(
+        module,
+        inputs,
+        batches=_numbers(batches, "--batches"),
+        allow=allow or (),
+        precision=precision,
+        name=name,
+        space=space,
+    )
+    for note in found.notes:
+        say(note)
+    hand_over(found.text, output, f"dse search {output}")
+
+
 def _numbers(text: str | None, option: str) -> tuple[int, ...]:
     """Whole numbers of at least 1 between commas."""
     words = [word.strip() for word in (text or "").split(",") if word.strip()]

@@ -224,7 +224,7 @@ def _layers_of(network: Imported) -> list[dict[str, Any]]:
 def _tidied(entries: Sequence[Mapping[str, Any]], before: str) -> Iterator[dict[str, Any]]:
     """Entries without a `from` that names what stands just before."""
     for entry in entries:
-        if "layers" in entry:
+        if "kind" not in entry:
             yield {**entry, "layers": list(_tidied(entry["layers"], "block_input"))}
         else:
             yield {key: value for key, value in _short(entry).items() if not (key == "from" and value == before)}
