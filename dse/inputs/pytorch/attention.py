@@ -67,6 +67,7 @@ class _Found:
             "heads": after["groups"],
             "projections": False,
             "path": after["path"],
+            "owner": after["owner"],
         }
         self._replace({each["name"] for each in (before, *between, softmax)}, after["name"], joined)
 
@@ -104,12 +105,13 @@ class _Found:
             "head_features": None if width * heads == asked.features else width,
             "causal": attention.get("causal", False),
             "path": attention["path"],
+            "owner": attention["owner"],
         }
         if cross:
             merged["memory"] = keys.linear["from"]
         gone = {*linears, attention["name"], *(view for each in (query, keys, values) for view in each.views)}
         gone |= {each["name"] for each in output[:-1]}
-        self._replace(gone, output[-1]["name"], merged, called=attention["path"].replace(".", "_"))
+        self._replace(gone, output[-1]["name"], merged, called=_called(attention))
         self._shapes[merged["name"]] = asked
 
     def _source(self, name: str) -> _Source | None:
@@ -173,6 +175,12 @@ class _Found:
         if read[name] != 1:
             return None
         return next((layer for layer in self.layers if name in _sources(layer)), None)
+
+
+def _called(attention: Mapping[str, Any]) -> str:
+    """Its module where that is an attention, else that and the word."""
+    path, own = attention["path"].replace(".", "_"), attention["owner"].rpartition(".")[2].lower()
+    return path if path and "att" in own else f"{path}_attention".lstrip("_")
 
 
 def _sources(layer: Mapping[str, Any]) -> Iterator[str]:

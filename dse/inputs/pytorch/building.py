@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from dse.errors import Problem, UnsupportedLayer
 from dse.inputs.pytorch.tracing import Dims, Operation, Ref, Traced, per_sample, references
-from dse.inputs.pytorch.values import Constant, Known, Numbers, State, Value
+from dse.inputs.pytorch.values import Constant, Known, Numbers, State, Value, sides_of
 from dse.inputs.writer import layer_name
 from dse.workload.shapes import Image, Sequence, Shape, Tokens, Vector
 
@@ -138,19 +138,20 @@ class Builder:
     def add(
         self,
         operation: Operation,
+        /,
         kind: str,
         reads: list[str],
         shape: Shape,
         *,
         called: str | None = None,
-        **keys: Any,  # noqa: ANN401
+        **keys: Any,  # noqa: ANN401 - whatever the kind has
     ) -> Value:
         """Append a layer named after its module, and after what it does unless the module says that."""
         name = layer_name(called or self._called(operation, kind), self.shapes)
         layer: dict[str, Any] = {"name": name, "kind": kind, **keys}
         if reads:
             layer["from"] = reads
-        self.layers.append({**layer, "path": operation.path})
+        self.layers.append({**layer, "path": operation.path, "owner": operation.owner})
         self.shapes[name] = shape
         return Value(name=name, shape=shape)
 
@@ -159,7 +160,7 @@ class Builder:
         own = operation.owner.rpartition(".")[2]
         is_leaf = operation.owner.startswith("torch.nn.modules.") and not own.startswith(CONTAINERS)
         what = operation.name.strip("_") if kind not in ("reshape", "slice", "select", "learned") else kind
-        return path if is_leaf and path and path not in self.shapes else f"{path}_{what}" if path else what
+        return path if is_leaf and path else f"{path}_{what}" if path else what
 
     def as_shape(self, value: Value, shape: Numbers, operation: Operation) -> str:
         """The name under which a value is read with this shape."""
@@ -182,6 +183,16 @@ class Builder:
         """What a chain of reshapes began with."""
         layer = next((each for each in self.layers if each["name"] == name), None)
         return self._root(layer["from"][0]) if layer is not None and layer["kind"] == "reshape" else name
+
+    def seen(self, value: Value, dims: Dims, operation: Operation) -> Numbers:
+        """The shape of a value as a tensor of these dimensions shows it: an image of flattened positions is a sequence."""
+        shape = value.shape
+        if isinstance(shape, Tokens):
+            self.refuse(operation, "has no rule on token ids")
+        if value.copies > 1 or sides_of(shape, dims, self.batch) is not None or dims.count(self.batch) != 1:
+            return shape
+        rest = tuple(side for side in dims if side != self.batch)
+        return next((each for each in _candidates(shape, rest) if sides_of(each, dims, self.batch) is not None), shape)
 
     def learned(self, constant: Constant, shape: Numbers, operation: Operation) -> str:
         """A layer for a stored tensor that is no matrix."""
@@ -232,6 +243,28 @@ class Builder:
             flat = self.as_shape(first, Vector(first.elements), operation)
             return self.add(operation, "slice", [flat], Vector(made), features=made)
         return self.refuse(operation, "makes more than it reads, so it cannot be left out")
+
+
+def _candidates(shape: Numbers, rest: Dims) -> Iterator[Numbers]:
+    """Other shapes of the same elements and channels, or of these sides."""
+    match rest:
+        case (first, second) if isinstance(shape, Image):
+            if shape.channels in rest:
+                yield Sequence(shape.channels, shape.height * shape.width)
+            yield Sequence(second, first)
+        case (first, second):
+            yield Sequence(second, first)
+        case (first, second, third) if isinstance(shape, Sequence):
+            if shape.features == first:
+                yield Image(first, second, third)
+            if shape.features == third:
+                yield Image(third, first, second)
+        case (channels, height, width):
+            yield Image(channels, height, width)
+        case (features,):
+            yield Vector(features)
+        case _:
+            return
 
 
 def _is_mask(operation: Operation) -> bool:

@@ -7,7 +7,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,8 @@ def _import_path(folder: Path) -> Iterator[None]:
 def _user_code(what: str, message: str) -> Iterator[None]:
     """Turn whatever the user's code raises into one message with the line of it."""
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except InputError:
         raise
     except (Exception, SystemExit) as error:

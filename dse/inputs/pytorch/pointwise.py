@@ -9,7 +9,7 @@ from typing import Any
 from dse.inputs.pytorch.building import Builder, known_value, rule
 from dse.inputs.pytorch.tracing import Dims, Operation, per_sample
 from dse.inputs.pytorch.values import Constant, Known, Numbers, Value, sides_of
-from dse.workload.shapes import Image, Sequence, ShapeError, Side, Tokens, Vector, with_side
+from dse.workload.shapes import Sequence, ShapeError, Side, Tokens, Vector, with_side
 
 ACTIVATIONS = {
     "relu": "relu",
@@ -98,7 +98,7 @@ def hardtanh(builder: Builder, operation: Operation) -> Known:
 def glu(builder: Builder, operation: Operation) -> Known:
     """Half of the features times the sigmoid of the other half."""
     value = builder.value(operation, "self")
-    shape = numbers(value, builder, operation)
+    shape = builder.seen(value, builder.dims(operation, "self"), operation)
     sides = sides_of(shape, builder.dims(operation, "self"), builder.batch)
     at = int(builder.argument(operation, "dim"))
     if sides is None or sides[at] != "channels" or shape.channels % 2:
@@ -155,7 +155,7 @@ def _is_table(dims: Dims) -> bool:
 
 def _table(builder: Builder, operation: Operation, value: Value, constant: Constant, name: str) -> Value:
     """What a stored tensor is added as: rows that were looked up by position, or a learned tensor."""
-    shape = numbers(value, builder, operation)
+    shape = builder.seen(value, builder.dims(operation, name), operation)
     elements = math.prod(constant.dims)
     if elements != shape.elements:
         shape = _spread(builder, operation, shape, builder.dims(operation, name), constant.dims)
@@ -172,7 +172,7 @@ def _table(builder: Builder, operation: Operation, value: Value, constant: Const
 def combined(builder: Builder, operation: Operation, first: Value, second: Value, kind: str) -> Value:
     """Two activations element by element, the smaller one spread over the larger."""
     large, small = (first, second) if first.elements >= second.elements else (second, first)
-    shape = numbers(large, builder, operation)
+    shape = builder.seen(large, _dims_of(builder, operation, large, first), operation)
     if small.elements == large.elements:
         other = builder.as_shape(small, shape, operation)
     else:
@@ -256,7 +256,7 @@ MODES = {"mean": "average", "sum": "sum", "amax": "max", "amin": "max", "max": "
 def reduced(builder: Builder, operation: Operation) -> Known:
     """The mean, sum or maximum over sides: over the extent of an image or a sequence, or over features."""
     value = builder.value(operation, "self")
-    shape = numbers(value, builder, operation)
+    shape = builder.seen(value, builder.dims(operation, "self"), operation)
     out: Any = operation.dims
     kept = per_sample(out, builder.batch)
     if not kept:
@@ -281,11 +281,3 @@ def _listed(dim: Any, rank: int) -> tuple[int, ...]:  # noqa: ANN401
 def _base(operation: Operation) -> str:
     name = operation.name
     return name if name in ACTIVATIONS or name in FUNCTIONS or name in PAIRS or name in MODES else name.rstrip("_")
-
-
-def image_or_refuse(builder: Builder, operation: Operation, value: Value, dims: Dims) -> Image:
-    """The image that the last three dimensions are."""
-    del value
-    if len(dims) != 4:
-        builder.refuse(operation, "has a rule for images alone")
-    return Image(*dims[1:])

@@ -149,7 +149,7 @@ def part(
         return value if kept == dims[at] else replace(value, shape=Tokens(value.elements * kept // dims[at]))
     if dims[at] % builder.batch == 0:
         builder.refuse(operation, "has no rule for a part of the batch")
-    shape = value.shape
+    shape = builder.seen(value, dims, operation)
     sides = sides_of(shape, dims, builder.batch)
     side = None if sides is None else sides[at]
     if side is None:
@@ -190,7 +190,7 @@ def cat(builder: Builder, operation: Operation) -> Known:
     if operation.name == "stack":
         return _stacked(builder, operation, [each for each in values if each is not None], len(refs))
     first = next(index for index, value in enumerate(values) if value is not None)
-    shape = numbers(_of(values, first), builder, operation)
+    shape = builder.seen(_of(values, first), dims[first], operation)
     sides = sides_of(shape, dims[first], builder.batch)
     side = None if sides is None else sides[at]
     whole: Any = operation.dims

@@ -107,7 +107,7 @@ def _last_states(layers: LayerList, ends: set[str]) -> LayerList:
 
 def _plain(layer: Mapping[str, Any], shapes: Mapping[str, Shape]) -> dict[str, Any]:
     """Without what the file does not hold; a reshape of an image to a vector is called flatten."""
-    kept = {key: value for key, value in layer.items() if key != "path" and value is not None}
+    kept = {key: value for key, value in layer.items() if key not in ("path", "owner") and value is not None}
     if kept["kind"] == "reshape" and isinstance(shapes[layer["name"]], Vector):
         source = shapes.get(layer["from"][0])
         if isinstance(source, Image):

@@ -6,9 +6,13 @@ tensor belongs to a sample if and only if that number divides its elements.
 
 from __future__ import annotations
 
+import io
+import logging
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,13 +67,26 @@ def trace(module: Any, given: Sequence[Given], spec: str) -> Traced:  # noqa: AN
         torch.empty(each.with_batch(batch), device="meta", dtype=torch.long if each.is_int else None) for each in given
     )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quietly():
             program = torch.export.export(module, tensors, strict=False)
     except Exception as error:
-        message = f"{spec} cannot be exported on {', '.join(_shown(each) for each in given)}: {said(error)}"
+        why = re.sub(rf"\b{batch}\b", "B", said(error))
+        message = f"{spec} cannot be exported on {', '.join(_shown(each) for each in given)}: {why}"
         raise InputError(Problem(message, place_of(error), _remedy(error))) from None
     return _plain(program, batch)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep warnings, logs and prints of torch's to itself: what matters of them is in the error."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 def _marker(weights: Sequence[Dims], given: Sequence[Given]) -> int:
@@ -87,9 +104,11 @@ def _shown(given: Given) -> str:
 
 def _remedy(error: BaseException) -> str:
     text = str(error)
+    if "data-dependent" in text:
+        return "what it does depends on the numbers, which are not known: import the branch that is meant"
     if "indices" in text and ("Long" in text or "Int" in text):
         return "token ids are whole numbers: write --input 1x128:int"
-    if ("takes" in text and "positional argument" in text) or "missing" in text:
+    if any(word in text for word in ("positional", "missing", "argument count")):
         return f"give each of its inputs a shape; {HINT}"
     return f"the first side of each input is the batch unless one is called B; {HINT}"
 
