@@ -111,7 +111,11 @@ class _Run:
             return None
         later = (self._fold(at + shift, longest.period, end) for shift in range(longest.period))
         as_long = [fold for fold in later if fold.repeat == longest.repeat]
-        return max(as_long, key=lambda fold: (self._likeness(fold), -fold.start))
+        return max(as_long, key=lambda fold: (not self._begins_late(fold), self._likeness(fold), -fold.start))
+
+    def _begins_late(self, fold: _Fold) -> bool:
+        """Whether a copy begins with what belongs to the end of the one before: an activation."""
+        return self._layers[fold.start]["kind"] == "activation"
 
     def _periods(self, at: int, end: int) -> Iterable[int]:
         kind = self._kinds[at]
@@ -174,10 +178,10 @@ class _Run:
         if fold.period == 1:
             (only,) = full.values()
             return _stem(only), {fold.start: "layer"}
-        shared = _common(list(full.values()))
-        prefixes = [_common([names[index] for index in copy]) for copy in _copies(fold)]
-        name = _stem(_common(prefixes, left=0)) if shared and all(prefixes) else "block"
-        return name, {index: _stem(text[len(shared) :], last=False) or text for index, text in full.items()}
+        shared = _to_separator(_common(list(full.values())))
+        prefixes = [_to_separator(_common([names[index] for index in copy])) for copy in _copies(fold)]
+        name = _stem(_common(prefixes, left=0), last=False) or "block" if shared and all(prefixes) else "block"
+        return name, {index: _unnumbered(_stem(text[len(shared) :], last=False) or text) for index, text in full.items()}
 
 
 def _copies(fold: _Fold) -> list[range]:
@@ -205,10 +209,23 @@ def _common(names: Sequence[str], *, left: int = 1) -> str:
     return "".join(words[0][:shared])
 
 
+def _to_separator(text: str) -> str:
+    """The text up to its last separator."""
+    return text[: max(text.rfind("_"), text.rfind("-")) + 1]
+
+
 def _stem(name: str, *, last: bool = True) -> str:
     """A name without separators around it, and without the number at its end."""
     text = name.strip("_-")
-    return (text.rstrip("0123456789").strip("_-") or text or "block") if last else text
+    if not last:
+        return text
+    stem = text.rstrip("0123456789").strip("_-")
+    return stem if len(stem) > 1 else text if len(text) > 2 else "block"
+
+
+def _unnumbered(name: str) -> str:
+    """A name without the count of its like at its end: each block counts anew."""
+    return re.sub(r"_\d+$", "", name)
 
 
 def _free(name: str, taken: Iterable[str]) -> str:

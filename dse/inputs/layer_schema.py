@@ -380,7 +380,7 @@ class ResizeText(LayerText):
     makes = elementwise.Resize
     kind: Literal["resize"]
     size: PairSize = Field(description="new height and width, or [height, width]")
-    mode: ResizeMode = Field("nearest", description="nearest, linear or cubic")
+    mode: ResizeMode = Field("nearest", description="nearest, linear, cubic, or pad: a copy with a margin")
 
 
 class MatmulText(LayerText):

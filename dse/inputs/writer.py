@@ -144,7 +144,7 @@ class _Lines:
         if not text:
             return
         if len(text) + len(key) + indent < TEXT_WIDTH:
-            self.add(indent, f"{key}: {_scalar(text)}")
+            self.add(indent, f"{key}: {_scalar(text, flow=False)}")
             return
         self.add(indent, f"{key}: >-")
         for line in textwrap.wrap(text, TEXT_WIDTH - indent - 2, break_long_words=False, break_on_hyphens=False):
@@ -237,7 +237,7 @@ def _short(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_defaults(layer: Layer) -> dict[str, Any]:
-    schema = _schemas()[str(layer["kind"])]
+    schema = layer_kinds()[str(layer["kind"])]
     kept: dict[str, Any] = {"name": layer["name"], "kind": layer["kind"]}
     for name, info in schema.model_fields.items():
         key = info.alias or name
@@ -267,7 +267,7 @@ def _same(value: Any) -> Any:  # noqa: ANN401 - whatever a key may hold
 
 
 @lru_cache
-def _schemas() -> Mapping[str, type[LayerText]]:
+def layer_kinds() -> Mapping[str, type[LayerText]]:
     """Layer kinds by name."""
     found: dict[str, type[LayerText]] = {}
     for model in vars(layer_schema).values():
@@ -290,12 +290,13 @@ def _flow(value: Any) -> str:  # noqa: ANN401 - whatever a key may hold
             return str(value)
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9_(][^:#\[\]{},&*!|>'\"%@`\\]*")
+_FLOW = re.compile(r"[A-Za-z0-9_(][^:#\[\]{},&*!|>'\"%@`\\]*")
+_BLOCK = re.compile(r"[A-Za-z0-9_(]([^:#\\]|:(?! |$)|(?<! )#)*")
 
 
-def _scalar(text: str) -> str:
-    """A text as a plain scalar where that reads back as the same text, else in double quotes."""
-    plain = _PLAIN.fullmatch(text) is not None and text == text.strip() and resolve(text) == text
+def _scalar(text: str, *, flow: bool = True) -> str:
+    """A text as a plain scalar where that reads back as the same text (inside brackets: `flow`), else in double quotes."""
+    plain = (_FLOW if flow else _BLOCK).fullmatch(text) is not None and text == text.strip() and resolve(text) == text
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 

@@ -38,7 +38,7 @@ ElementwiseOperation = Literal[
     "scale", "shift", "subtract", "divide", "maximum", "minimum", "compare", "choose", "absolute", "negate", "sign", "round",
     "reciprocal", "power", "square_root", "exponential", "logarithm", "error_function", "sine", "cosine", "convert",
 ]  # fmt: skip
-ResizeMode = Literal["nearest", "linear", "cubic"]
+ResizeMode = Literal["nearest", "linear", "cubic", "pad"]
 
 ACTIVATION_OPS: Mapping[str, int] = {
     "relu": 1,  # a comparison
@@ -63,7 +63,7 @@ NORMALISATION_OPS: Mapping[str, int] = {
     "rms": 4,  # square, sum; then product with 1/root, scale
     "local_response": 9,  # over 5 channels: square, four sums, scale and shift, power, product
 }
-RESIZE_OPS: Mapping[str, int] = {"nearest": 1, "linear": 7, "cubic": 31}
+RESIZE_OPS: Mapping[str, int] = {"nearest": 1, "linear": 7, "cubic": 31, "pad": 1}
 SOFTMAX_OPS = 5
 """Maximum, subtract, exp, sum, product with 1/sum."""
 
@@ -277,7 +277,8 @@ class Elementwise:
 class Resize:
     """An image at another `size` (height, width): the nearest element, or a weighted sum of 4 (linear) or 16 (cubic) neighbours.
 
-    A copy is one operation an element; a weighted sum of n neighbours is n products and n - 1 sums.
+    A copy is one operation an element; a weighted sum of n neighbours is n products and n - 1 sums. To `pad` is to copy into the
+    midst of zeros or mirrored rows.
     """
 
     kind: Literal["resize"] = "resize"
@@ -290,7 +291,7 @@ class Resize:
     def lower(self, inputs: tuple[Shape, ...], batch: int, precision: Precision) -> Lowering:
         shape = image_of(inputs)
         rows, columns = min(shape.height, self.size[0]), min(shape.width, self.size[1])
-        read = rows * columns if self.mode == "nearest" else shape.height * shape.width
+        read = rows * columns if self.mode in ("nearest", "pad") else shape.height * shape.width
         written = batch * shape.channels * self.size[0] * self.size[1]
         return streamed(
             precision,

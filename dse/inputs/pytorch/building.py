@@ -63,7 +63,8 @@ class Builder:
     shapes: dict[str, Shape] = field(default_factory=dict[str, Shape])
     notes: list[str] = field(default_factory=list[str])
     known: dict[str, Known] = field(default_factory=dict[str, Known])
-    _dims: dict[str, Dims | tuple[Dims, ...]] = field(default_factory=dict[str, "Dims | tuple[Dims, ...]"])
+    _dims: dict[str, Dims] = field(default_factory=dict[str, Dims])
+    _parts: dict[str, tuple[Dims, ...]] = field(default_factory=dict[str, tuple[Dims, ...]])
     _reshaped: dict[tuple[str, Shape], str] = field(default_factory=dict[tuple[str, Shape], str])
 
     @property
@@ -83,7 +84,7 @@ class Builder:
 
     def run(self, operation: Operation) -> None:
         """Make the layers of an operation."""
-        self._dims[operation.node] = operation.dims
+        self._dims[operation.node], self._parts[operation.node] = operation.dims, operation.parts
         given = [self.known[name] for name in references(operation)]
         if operation.name == "getitem":
             self.known[operation.node] = self._item(operation)
@@ -95,7 +96,7 @@ class Builder:
         elif operation.name in self.allowed:
             self.known[operation.node] = self._ignored(operation, given)
         elif isinstance(given[0], Value) and isinstance(given[0].shape, Tokens):
-            self.known[operation.node] = Constant(dims=_one(operation.dims))
+            self.known[operation.node] = Constant(dims=operation.dims)
         else:
             self.refuse(operation, "has no rule")
 
@@ -115,11 +116,11 @@ class Builder:
     def dims(self, operation: Operation, name: str) -> Dims:
         """Dimensions of a tensor argument."""
         value = operation.arguments.get(name)
-        return _one(self._dims[value.name]) if isinstance(value, Ref) else ()
+        return self._dims[value.name] if isinstance(value, Ref) else ()
 
     def dims_of(self, ref: Ref) -> Dims:
         """Dimensions of a tensor."""
-        return _one(self._dims[ref.name])
+        return self._dims[ref.name]
 
     def value(self, operation: Operation, name: str) -> Value:
         """A tensor argument that a layer makes, its copies being something that the operation can do without."""
@@ -202,36 +203,34 @@ class Builder:
     def _item(self, operation: Operation) -> Known:
         source, index = operation.arguments["0"], operation.arguments["1"]
         whole = self.known[source.name]
-        dims = self._dims[source.name]
-        if isinstance(dims[0], tuple) and isinstance(index, int):
-            self._dims[operation.node] = dims[index]
+        parts = self._parts.get(source.name, ())
+        if isinstance(index, int) and index < len(parts):
+            self._dims[operation.node] = parts[index]
         if isinstance(whole, tuple):
             return whole[index] if index < len(whole) else None
         if isinstance(whole, Constant):
-            return Constant(dims=_one(self._dims[operation.node]), stored=whole.stored)
+            return Constant(dims=self._dims[operation.node], stored=whole.stored)
         return None
 
     def _constant(self, operation: Operation, given: list[Known]) -> Known:
         """What is computed of constants alone: a part of a stored tensor remains one, whatever else is computed is none."""
         stored = [each for each in given if isinstance(each, Constant) and each.stored]
+        if operation.parts:
+            return tuple(Constant(dims=each, stored=stored[0].stored if stored else "") for each in operation.parts)
         dims = operation.dims
-        if dims and isinstance(dims[0], tuple):
-            return tuple(Constant(dims=_one(each), stored=stored[0].stored if stored else "") for each in dims)
-        one = _one(dims)
         if operation.name == "embedding" and stored:
             rows = self._dims[operation.arguments["weight"].name]
-            return Constant(dims=one, stored=stored[0].stored, table=_one(rows)[:2])  # pyright: ignore[reportArgumentType]
+            return Constant(dims=dims, stored=stored[0].stored, table=(rows[0], rows[1]))
         largest = max(stored, key=lambda each: math.prod(each.dims), default=None)
-        return Constant(dims=one, stored=largest.stored if largest is not None and not _is_mask(operation) else "")
+        return Constant(dims=dims, stored=largest.stored if largest is not None and not _is_mask(operation) else "")
 
     def _ignored(self, operation: Operation, given: list[Known]) -> Known:
         """An operator that is counted as nothing: what it makes has the place of what it reads."""
         first = next(each for each in given if isinstance(each, Value))
         self.notes.append(f"{operation.name} in {operation.path or 'the module'} is counted as nothing")
-        dims = operation.dims
-        if dims and isinstance(dims[0], tuple):
-            return tuple(self._in_place_of(first, _one(each), operation) for each in dims)
-        return self._in_place_of(first, _one(dims), operation)
+        if operation.parts:
+            return tuple(self._in_place_of(first, each, operation) for each in operation.parts)
+        return self._in_place_of(first, operation.dims, operation)
 
     def _in_place_of(self, first: Value, dims: Dims, operation: Operation) -> Known:
         made = per_sample(dims, self.batch)
@@ -283,11 +282,6 @@ def _is_mask(operation: Operation) -> bool:
         "triu",
         "tril",
     )
-
-
-def _one(dims: Any) -> Dims:  # noqa: ANN401
-    """The dimensions of one tensor."""
-    return dims if not dims or not isinstance(dims[0], tuple) else dims[0]
 
 
 def known_value(known: Known) -> Value | None:

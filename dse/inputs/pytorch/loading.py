@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def load_module(spec: str) -> Any:  # noqa: ANN401
         raise InputError(Problem(f"{spec!r} is not MODULE:FACTORY", remedy=HINT))
     found = _member(_source(where), factory, spec)
     with torch.device("meta"), _user_code(spec, f"{factory} failed"):
-        made = found() if callable(found) and not isinstance(found, torch.nn.Module) else found
+        made: Any = found() if callable(found) and not isinstance(found, torch.nn.Module) else found
     if not isinstance(made, torch.nn.Module):
         message = f"{spec}: {factory} makes a {type(made).__name__}, not a torch.nn.Module"
         raise InputError(Problem(message, remedy="return the module itself"))
@@ -65,7 +65,8 @@ def _member(module: Any, factory: str, spec: str) -> Any:  # noqa: ANN401
     found: Any = module
     for part in factory.split("."):
         if not hasattr(found, part):
-            public = [name for name in vars(module) if not name.startswith("_")]
+            members: dict[str, Any] = vars(module)
+            public = [name for name in members if not name.startswith("_")]
             message = f"{spec}: there is no {factory!r}"
             raise InputError(Problem(message, remedy=f"it has: {', '.join(sorted(public)[:12])}"))
         found = getattr(found, part)
@@ -73,7 +74,7 @@ def _member(module: Any, factory: str, spec: str) -> Any:  # noqa: ANN401
 
 
 @contextmanager
-def _import_path(folder: Path) -> Iterator[None]:
+def _import_path(folder: Path) -> Generator[None]:
     """Let the user's code import what lies beside it."""
     sys.path.insert(0, str(folder))
     try:
@@ -83,7 +84,7 @@ def _import_path(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _user_code(what: str, message: str) -> Iterator[None]:
+def _user_code(what: str, message: str) -> Generator[None]:
     """Turn whatever the user's code raises into one message with the line of it."""
     try:
         with redirect_stdout(sys.stderr):

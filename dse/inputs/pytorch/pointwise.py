@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple
-from typing import Any
+from typing import Any, cast
 
 from dse.inputs.pytorch.building import Builder, known_value, rule
 from dse.inputs.pytorch.tracing import Dims, Operation, per_sample
@@ -219,7 +219,7 @@ def choose(builder: Builder, operation: Operation) -> Known:
     names = ("self", "other") if operation.name == "where" else ("self",)
     values = [value for value in (builder.of(operation, name) for name in names) if isinstance(value, Value)]
     if not values:
-        return Constant(dims=operation.dims)  # pyright: ignore[reportArgumentType]
+        return Constant(dims=operation.dims)
     value = max(values, key=lambda each: each.elements)
     shape = numbers(value, builder, operation)
     return builder.add(operation, "elementwise", [builder.as_shape(value, shape, operation)], shape, operation="choose")
@@ -246,7 +246,7 @@ def normalisation(builder: Builder, operation: Operation) -> Known:
     made = builder.add(
         operation, "normalisation", [builder.as_shape(value, shape, operation)], shape, method=NORMS[operation.name]
     )
-    return (made, None, None) if operation.dims and isinstance(operation.dims[0], tuple) else made
+    return (made, None, None) if operation.parts else made
 
 
 MODES = {"mean": "average", "sum": "sum", "amax": "max", "amin": "max", "max": "max", "min": "max"}
@@ -257,8 +257,7 @@ def reduced(builder: Builder, operation: Operation) -> Known:
     """The mean, sum or maximum over sides: over the extent of an image or a sequence, or over features."""
     value = builder.value(operation, "self")
     shape = builder.seen(value, builder.dims(operation, "self"), operation)
-    out: Any = operation.dims
-    kept = per_sample(out, builder.batch)
+    kept = per_sample(operation.dims, builder.batch)
     if not kept:
         builder.refuse(operation, "has no rule over the batch")
     mode = MODES[_base(operation)]
@@ -275,7 +274,7 @@ def reduced(builder: Builder, operation: Operation) -> Known:
 def _listed(dim: Any, rank: int) -> tuple[int, ...]:  # noqa: ANN401
     if dim is None or dim == ():
         return tuple(range(rank))
-    return dim if isinstance(dim, tuple) else (int(dim),)
+    return tuple(int(at) for at in cast("tuple[Any, ...]", dim)) if isinstance(dim, tuple) else (int(dim),)
 
 
 def _base(operation: Operation) -> str:

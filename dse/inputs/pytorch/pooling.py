@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dse.inputs.pytorch.building import Builder, rule
 from dse.inputs.pytorch.products import spread
 from dse.inputs.pytorch.tracing import Operation
@@ -17,12 +15,7 @@ def _mode(operation: Operation) -> str:
 
 def _alone(made: Value, operation: Operation) -> Known:
     """What an operator gives that also gives indices."""
-    return (made, None) if operation.dims and isinstance(operation.dims[0], tuple) else made
-
-
-def _out(operation: Operation) -> tuple[int, ...]:
-    dims: Any = operation.dims
-    return dims[0] if dims and isinstance(dims[0], tuple) else dims
+    return (made, None) if operation.parts else made
 
 
 @rule("max_pool2d", "avg_pool2d", "max_pool2d_with_indices")
@@ -41,7 +34,7 @@ def pool2d(builder: Builder, operation: Operation) -> Known:
         operation,
         "pool2d",
         [builder.as_shape(Value(name=value.name, shape=value.shape), shape, operation)],
-        Image(*_out(operation)[-3:]),
+        Image(*operation.dims[-3:]),
         mode=_mode(operation),
         kernel=kernel,
         stride=spread(given, 2) if given else kernel,
@@ -63,7 +56,7 @@ def pool1d(builder: Builder, operation: Operation) -> Known:
         operation,
         "pool1d",
         [builder.as_shape(value, Sequence(dims[-2], dims[-1]), operation)],
-        Sequence(*_out(operation)[-2:]),
+        Sequence(*operation.dims[-2:]),
         mode=_mode(operation),
         kernel=kernel,
         stride=spread(given, 1)[0] if given else kernel,
@@ -76,7 +69,7 @@ def pool1d(builder: Builder, operation: Operation) -> Known:
 @rule("adaptive_avg_pool2d", "adaptive_max_pool2d", "_adaptive_avg_pool2d")
 def adaptive2d(builder: Builder, operation: Operation) -> Known:
     """Windows that make an image of a given size."""
-    value, dims, out = builder.value(operation, "self"), builder.dims(operation, "self"), _out(operation)
+    value, dims, out = builder.value(operation, "self"), builder.dims(operation, "self"), operation.dims
     shape = Image(dims[-3], dims[-2], dims[-1])
     if out[-2:] == dims[-2:]:
         return _alone(value, operation)
@@ -93,7 +86,7 @@ def adaptive2d(builder: Builder, operation: Operation) -> Known:
 @rule("adaptive_avg_pool1d", "adaptive_max_pool1d")
 def adaptive1d(builder: Builder, operation: Operation) -> Known:
     """Windows that make a sequence of a given length."""
-    value, dims, out = builder.value(operation, "self"), builder.dims(operation, "self"), _out(operation)
+    value, dims, out = builder.value(operation, "self"), builder.dims(operation, "self"), operation.dims
     if out[-1] == dims[-1]:
         return _alone(value, operation)
     name = builder.as_shape(value, Sequence(dims[-2], dims[-1]), operation)
@@ -110,7 +103,7 @@ def adaptive1d(builder: Builder, operation: Operation) -> Known:
 def resize(builder: Builder, operation: Operation) -> Known:
     """An image at another size."""
     name = "input" if "input" in operation.arguments else "self"
-    value, dims, out = builder.value(operation, name), builder.dims(operation, name), _out(operation)
+    value, dims, out = builder.value(operation, name), builder.dims(operation, name), operation.dims
     mode = "nearest" if "nearest" in operation.name else "linear" if "bilinear" in operation.name else "cubic"
     source = builder.as_shape(value, Image(*dims[-3:]), operation)
     return builder.add(operation, "resize", [source], Image(*out[-3:]), size=out[-2:], mode=mode)

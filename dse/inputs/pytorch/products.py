@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from dse.inputs.pytorch.building import Builder, rule
 from dse.inputs.pytorch.tracing import Dims, Operation, per_sample
@@ -170,7 +170,7 @@ def convolution(builder: Builder, operation: Operation) -> Known:
     kernel = weight[2:]
     padding = _padding(builder.argument(operation, "padding"), value, sides, kernel, dilation, stride)
     channels = weight[1] * groups
-    out = tuple(int(side) for side in operation.dims[-sides:])  # pyright: ignore[reportArgumentType]
+    out = operation.dims[-sides:]
     keys: dict[str, Any] = {}
     if sides == 1:
         name = builder.as_shape(_unpadded(value), Sequence(channels, dims[-1] - _taken(value)), operation)
@@ -200,7 +200,7 @@ def transposed(builder: Builder, operation: Operation) -> Known:
         operation,
         "transposed_conv2d",
         [name],
-        Image(filters, *over, *(int(side) for side in operation.dims[-sides:])),  # pyright: ignore[reportArgumentType]
+        Image(filters, *over, *operation.dims[-sides:]),
         filters=filters,
         kernel=(*over, *weight[2:]),
         stride=(*over, *spread(builder.argument(operation, "stride") or 1, sides)),
@@ -220,7 +220,7 @@ def transposed(builder: Builder, operation: Operation) -> Known:
 
 def spread(value: Any, sides: int) -> tuple[int, ...]:  # noqa: ANN401
     """A setting of every side."""
-    listed = tuple(value) if isinstance(value, tuple) else (value,)
+    listed = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
     return tuple(int(each) for each in (listed * sides if len(listed) == 1 else listed))
 
 
@@ -335,7 +335,7 @@ def embedding(builder: Builder, operation: Operation) -> Known:
 def embedding_bag(builder: Builder, operation: Operation) -> Known:
     """Sums (or means) of rows: as many ids as come for each result are a bag."""
     weight, ids = builder.dims(operation, "weight"), builder.of(operation, "indices")
-    made = per_sample(operation.dims[0], builder.batch) if operation.dims and isinstance(operation.dims[0], tuple) else 0
+    made = per_sample(operation.dims, builder.batch)
     if not (isinstance(ids, Value) and isinstance(ids.shape, Tokens)) or not made:
         builder.refuse(operation, "has a rule for ids that are an input alone")
     bags = made // weight[1]

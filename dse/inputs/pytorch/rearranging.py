@@ -28,14 +28,13 @@ VIEWS = (
 def view(builder: Builder, operation: Operation) -> Known:
     """The same numbers, whoever reads them says by what shape."""
     found = builder.of(operation, "input" if "input" in operation.arguments else "self")
-    if operation.dims and isinstance(operation.dims[0], tuple):
+    if operation.parts:
         return (found, None)
     return found.last if isinstance(found, State) and _holds(builder, operation, found.last) else found
 
 
 def _holds(builder: Builder, operation: Operation, value: Value) -> bool:
-    dims: Any = operation.dims
-    return per_sample(dims, builder.batch) == value.elements
+    return per_sample(operation.dims, builder.batch) == value.elements
 
 
 @rule("expand", "expand_as", "repeat", "repeat_interleave", "tile", "broadcast_to")
@@ -43,8 +42,7 @@ def copies(builder: Builder, operation: Operation) -> Known:
     """Copies that nobody computes; whoever reads them must know what to do with them."""
     name = "self" if "self" in operation.arguments else "input"
     value = builder.value(operation, name)
-    dims: Any = operation.dims
-    made = per_sample(dims, builder.batch)
+    made = per_sample(operation.dims, builder.batch)
     if not made or made % value.elements:
         builder.refuse(operation, "has no rule for these copies")
     return replace(value, copies=made // value.elements)
@@ -103,7 +101,7 @@ def cut(builder: Builder, operation: Operation) -> Known:
     begin = builder.argument(operation, "start") or 0
     begin = begin if begin >= 0 else begin + dims[at]
     step = int(builder.argument(operation, "step") or 1)
-    return part(builder, operation, "self", at, min(int(begin), dims[at]), int(out[at]), step=step)  # pyright: ignore[reportArgumentType]
+    return part(builder, operation, "self", at, min(int(begin), dims[at]), out[at], step=step)
 
 
 @rule("chunk", "split", "split_with_sizes", "tensor_split", "unsafe_split", "unsafe_chunk", "unbind")
@@ -113,8 +111,8 @@ def pieces(builder: Builder, operation: Operation) -> Known:
     at = int(builder.argument(operation, "dim") or 0) % len(dims)
     found: list[Known] = []
     begin = 0
-    for out in operation.dims:
-        kept = 1 if operation.name == "unbind" else int(out[at])  # pyright: ignore[reportIndexIssue]
+    for out in operation.parts:
+        kept = 1 if operation.name == "unbind" else out[at]
         found.append(part(builder, operation, "self", at, begin, kept, keep=operation.name != "unbind"))
         begin += kept
     return tuple(found)
@@ -125,7 +123,7 @@ def indexed(builder: Builder, operation: Operation) -> Known:
     """Positions that a table or the input chooses: as many as come out."""
     value = builder.value(operation, "self")
     shape, dims = numbers(value, builder, operation), operation.dims
-    made = per_sample(dims, builder.batch)  # pyright: ignore[reportArgumentType]
+    made = per_sample(dims, builder.batch)
     if not made or made > value.elements:
         builder.refuse(operation, "has a rule for choosing fewer elements than there are alone")
     if made == value.elements:
@@ -160,7 +158,8 @@ def part(
         where = "first" if begin == 0 else "last"
         return builder.add(operation, "select", [source], Vector(shape.channels), steps=where)
     key = "features" if side == "channels" else side
-    return builder.add(operation, "slice", [source], smaller, begin=begin, step=step, **{key: kept})
+    keys: dict[str, Any] = {key: kept, "begin": begin, "step": step}
+    return builder.add(operation, "slice", [source], smaller, **keys)
 
 
 def _unnamed(builder: Builder, operation: Operation, value: Value, extent: int, begin: int, kept: int) -> Value:
@@ -193,7 +192,6 @@ def cat(builder: Builder, operation: Operation) -> Known:
     shape = builder.seen(_of(values, first), dims[first], operation)
     sides = sides_of(shape, dims[first], builder.batch)
     side = None if sides is None else sides[at]
-    whole: Any = operation.dims
     if side is None or any(value is not None and value.elements * value.copies != value.elements for value in values):
         return _joined_flat(builder, operation, known, dims)
     names: list[str] = []
@@ -204,7 +202,7 @@ def cat(builder: Builder, operation: Operation) -> Known:
         elif isinstance(each, Constant):
             names.append(builder.learned(each, wanted, operation))
     along = {} if side == "channels" else {"along": side}
-    return builder.add(operation, "concat", names, with_side(shape, side, int(whole[at])), **along)
+    return builder.add(operation, "concat", names, with_side(shape, side, operation.dims[at]), **along)
 
 
 def _of(values: list[Value | None], index: int) -> Value:

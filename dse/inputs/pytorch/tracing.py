@@ -11,10 +11,10 @@ import logging
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from dse.errors import InputError, Problem
 from dse.inputs.pytorch.loading import place_of, said, torch_or_refuse
@@ -37,13 +37,15 @@ class Ref:
 class Operation:
     """One operator of the graph: `name` without its namespace and overload ("linear"), and what it is given by name.
 
-    `path` is the module that it stands in ("layer1.0.conv1"), `owner` that module's class with its package.
+    `path` is the module that it stands in ("layer1.0.conv1"), `owner` that module's class with its package. `dims` are those of
+    its result, of the first where it has several: then `parts` has those of each.
     """
 
     node: str
     name: str
     arguments: Mapping[str, Any]
-    dims: Dims | tuple[Dims, ...]
+    dims: Dims
+    parts: tuple[Dims, ...] = ()
     path: str
     owner: str
 
@@ -77,7 +79,7 @@ def trace(module: Any, given: Sequence[Given], spec: str) -> Traced:  # noqa: AN
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def _quietly() -> Generator[None]:
     """Keep warnings, logs and prints of torch's to itself: what matters of them is in the error."""
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -150,12 +152,24 @@ def _operation(node: Any) -> Operation:  # noqa: ANN401
         }
         arguments |= {argument.name: _argument(value) for argument, value in zip(schema.arguments, node.args, strict=False)}
         arguments |= {key: _argument(value) for key, value in node.kwargs.items()}
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    path, owner = (stack[-1][0], stack[-1][1]) if stack else ("", "")
-    owner = owner if isinstance(owner, str) else f"{owner.__module__}.{owner.__qualname__}"
+    modules: dict[str, Any] = node.meta.get("nn_module_stack") or {}
+    stack = list(modules.values())
+    path, owner = (str(stack[-1][0]), _class_name(stack[-1][1])) if stack else ("", "")
+    value = node.meta.get("val")
+    parts = tuple(_dims(each) for each in cast("list[Any]", value)) if isinstance(value, (list, tuple)) else ()
     return Operation(
-        node=str(node.name), name=name, arguments=arguments, dims=_dims(node.meta.get("val")), path=_clean(str(path)), owner=owner
+        node=str(node.name),
+        name=name,
+        arguments=arguments,
+        dims=parts[0] if parts else _dims(value),
+        parts=parts,
+        path=_clean(path),
+        owner=owner,
     )
+
+
+def _class_name(owner: Any) -> str:  # noqa: ANN401 - a class, or its name
+    return owner if isinstance(owner, str) else f"{owner.__module__}.{owner.__qualname__}"
 
 
 def _clean(path: str) -> str:
@@ -165,16 +179,15 @@ def _clean(path: str) -> str:
     return path
 
 
-def _dims(value: Any) -> Dims | tuple[Dims, ...]:  # noqa: ANN401
-    if isinstance(value, (list, tuple)):
-        return tuple(tuple(each.shape) if hasattr(each, "shape") else () for each in value)
+def _dims(value: Any) -> Dims:  # noqa: ANN401
+    """Dimensions of a tensor; none of anything else."""
     return tuple(int(side) for side in value.shape) if hasattr(value, "shape") else ()
 
 
 def _argument(value: Any) -> Any:  # noqa: ANN401
     """An argument as plain data, tensors as `Ref`."""
     if isinstance(value, (list, tuple)):
-        return tuple(_argument(each) for each in value)
+        return tuple(_argument(each) for each in cast("list[Any]", value))
     if hasattr(value, "op") and hasattr(value, "meta"):
         return Ref(value.name)
     return value if isinstance(value, (bool, int, float, str)) or value is None else str(value)
@@ -184,7 +197,7 @@ def _refs(value: Any) -> Iterator[Ref]:  # noqa: ANN401
     if isinstance(value, Ref):
         yield value
     elif isinstance(value, tuple):
-        for each in value:
+        for each in cast("tuple[Any, ...]", value):
             yield from _refs(each)
 
 
