@@ -65,8 +65,7 @@ def _member(module: Any, factory: str, spec: str) -> Any:  # noqa: ANN401
     found: Any = module
     for part in factory.split("."):
         if not hasattr(found, part):
-            members: dict[str, Any] = vars(module)
-            public = [name for name in members if not name.startswith("_")]
+            public = [name for name in dir(module) if not name.startswith("_")]
             message = f"{spec}: there is no {factory!r}"
             raise InputError(Problem(message, remedy=f"it has: {', '.join(sorted(public)[:12])}"))
         found = getattr(found, part)

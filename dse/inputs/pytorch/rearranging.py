@@ -37,6 +37,13 @@ def _holds(builder: Builder, operation: Operation, value: Value) -> bool:
     return per_sample(operation.dims, builder.batch) == value.elements
 
 
+@rule("new_zeros", "new_ones", "new_empty", "new_full", "zeros_like", "ones_like", "empty_like", "full_like", "new_tensor")
+def made_new(builder: Builder, operation: Operation) -> Known:
+    """A tensor that has but the sizes of what comes from the input."""
+    del builder
+    return Constant(dims=operation.dims)
+
+
 @rule("expand", "expand_as", "repeat", "repeat_interleave", "tile", "broadcast_to")
 def copies(builder: Builder, operation: Operation) -> Known:
     """Copies that nobody computes; whoever reads them must know what to do with them."""
@@ -185,6 +192,8 @@ def cat(builder: Builder, operation: Operation) -> Known:
     known = [builder.known[ref.name] for ref in refs]
     dims = [builder.dims_of(ref) for ref in refs]
     values = [known_value(each) for each in known]
+    if len(known) == 1:
+        return known[0]
     at = int(builder.argument(operation, "dim") or 0)
     if operation.name == "stack":
         return _stacked(builder, operation, [each for each in values if each is not None], len(refs))

@@ -12,7 +12,7 @@ import math
 import re
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -69,7 +69,7 @@ def trace(module: Any, given: Sequence[Given], spec: str) -> Traced:  # noqa: AN
         torch.empty(each.with_batch(batch), device="meta", dtype=torch.long if each.is_int else None) for each in given
     )
     try:
-        with _quietly():
+        with _quietly(), torch.no_grad():
             program = torch.export.export(module, tensors, strict=False)
     except Exception as error:
         why = re.sub(rf"\b{batch}\b", "B", said(error))
@@ -84,7 +84,7 @@ def _quietly() -> Generator[None]:
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
