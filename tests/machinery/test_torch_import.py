@@ -53,6 +53,8 @@ INPUTS = {
     "MobilenetV2": "1x3x224x224",
     "BertBase": "1x128:int",
     "Gnmt": "12xBx256",
+    "Llama": "1x32x64",
+    "Alexnet": "1x3x67x67",
 }
 
 BY_HAND = {
@@ -149,6 +151,26 @@ BY_HAND = {
     layers:
       - {name: attention, kind: attention, heads: 4}
 """,
+    "Llama": """
+    input: {features: 64, steps: 32}
+    layers:
+      - {name: norm1, kind: normalisation, method: rms}
+      - {name: attention, kind: attention, heads: 4, kv_heads: 2, causal: true, rotary: true}
+      - {name: sum1, kind: add, from: [input, attention]}
+      - {name: norm2, kind: normalisation, method: rms}
+      - {name: gate, kind: linear, features: 96, activation: silu}
+      - {name: up, kind: linear, features: 96, from: norm2}
+      - {name: gated, kind: multiply, from: [gate, up]}
+      - {name: down, kind: linear, features: 64}
+      - {name: sum2, kind: add, from: [sum1, down]}
+""",
+    "Alexnet": """
+    input: {channels: 3, height: 67, width: 67}
+    layers:
+      - {name: conv, kind: conv2d, filters: 24, kernel: 11, stride: 4, activation: relu}
+      - {name: norm, kind: normalisation, method: local_response}
+      - {name: pool, kind: pool2d, mode: max, kernel: 3, stride: 2}
+""",
     "Crossed": """
     input: {features: 32, steps: 5}
     inputs: {memory: {features: 32, steps: 9}}
@@ -219,7 +241,10 @@ def torch_macs(name):
     return counter.get_total_flops() / 2
 
 
-CAUSAL = {"Decoder": 2 * 4 * 2 * 32 * 32 * 16 * 3 / 8}  # what the blocks of causal attention leave out of the full square
+CAUSAL = {
+    "Decoder": 2 * 4 * 2 * 32 * 32 * 16 * 3 / 8,
+    "Llama": 4 * 2 * 32 * 32 * 16 * 3 / 8,
+}  # what the blocks of causal attention leave out of the full square
 
 
 @pytest.mark.parametrize("name", INPUTS)
@@ -282,7 +307,7 @@ def test_an_operator_without_a_rule_is_named_with_its_place():
 @pytest.mark.parametrize(
     ("name", "inputs", "said"),
     [
-        ("nope", "1x8", "there is no 'nope'\n    it has: BertBase"),
+        ("nope", "1x8", "there is no 'nope'\n    it has: Alexnet, BertBase"),
         ("not_a_module", "1x8", "makes a int, not a torch.nn.Module"),
         ("Lazy", "1x8", "ValueError: no checkpoint here"),
         ("Branching", "1x8", "what it does depends on the numbers"),

@@ -375,3 +375,56 @@ class Lazy(nn.Module):
 
 def not_a_module():
     return 3
+
+
+class Norm(nn.Module):
+    """RMS normalisation spelt out, under a name that says so."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))
+
+
+class LlamaRMSNorm(Norm):
+    pass
+
+
+class Llama(nn.Module):
+    """One layer as models of this family write it: rotary positions by halves, copied keys, a gated feed-forward."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v, self.o = (nn.Linear(64, n, bias=False) for n in (64, 32, 32, 64))
+        self.norm1, self.norm2 = LlamaRMSNorm(64), LlamaRMSNorm(64)
+        self.gate, self.up, self.down = (nn.Linear(a, b, bias=False) for a, b in ((64, 96), (64, 96), (96, 64)))
+
+    def forward(self, x):
+        y = self.norm1(x)
+        q, k, v = (layer(y).unflatten(-1, (-1, 16)).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        angles = torch.outer(torch.arange(x.shape[1], device=x.device).float(), torch.ones(8, device=x.device))
+        cos, sin = (each(torch.cat([angles, angles], -1)) for each in (torch.cos, torch.sin))
+
+        def turned(z):
+            return z * cos + torch.cat([-z[..., 8:], z[..., :8]], -1) * sin
+
+        k, v = (
+            each[:, :, None].expand(-1, -1, 2, -1, -1).reshape(*each.shape[:1], 4, *each.shape[2:]) for each in (turned(k), v)
+        )
+        y = F.scaled_dot_product_attention(turned(q), k, v, is_causal=True).transpose(1, 2).flatten(2)
+        x = x + self.o(y)
+        y = self.norm2(x)
+        return x + self.down(F.silu(self.gate(y)) * self.up(y))
+
+
+class Alexnet(nn.Module):
+    """Local response normalisation, as a module of torch's."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.pool = nn.Conv2d(3, 24, 11, 4), nn.LocalResponseNorm(5), nn.MaxPool2d(3, 2)
+
+    def forward(self, x):
+        return self.pool(self.norm(F.relu(self.conv(x))))

@@ -25,10 +25,11 @@ def attentions(layers: LayerList, shapes: Mapping[str, Shape], ends: set[str], n
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The linear layer that a query, keys or values come from, and the views on the way."""
+    """The linear layer that a query, keys or values come from, and what stands on the way: views, and a rotation."""
 
     linear: dict[str, Any]
     views: tuple[str, ...]
+    rotated: bool = False
 
 
 class _Found:
@@ -94,6 +95,8 @@ class _Found:
         fits = asked.steps == made.steps and output[-1]["features"] == asked.features and total == (heads + 2 * groups) * width
         if not (same and fits and self._are_alone((query, keys, values), attention)):
             return
+        if query.rotated != keys.rotated or values.rotated:
+            return
         if cross and (attention.get("causal") or not isinstance(self._shapes[keys.linear["from"][0]], Sequence)):
             return
         merged: dict[str, Any] = {
@@ -104,6 +107,7 @@ class _Found:
             "kv_heads": attention.get("kv_heads"),
             "head_features": None if width * heads == asked.features else width,
             "causal": attention.get("causal", False),
+            "rotary": query.rotated,
             "path": attention["path"],
             "owner": attention["owner"],
         }
@@ -116,14 +120,16 @@ class _Found:
 
     def _source(self, name: str) -> _Source | None:
         by_name = self._by_name()
-        views: list[str] = []
-        layer = by_name.get(name)
-        while layer is not None and layer["kind"] in VIEWS:
-            views.append(layer["name"])
-            layer = by_name.get(layer["from"][0])
+        source, views = _behind(by_name, name)
+        turned = rotation(by_name, source)
+        if turned is not None:
+            views += turned[1]
+            source, more = _behind(by_name, turned[0])
+            views += more
+        layer = by_name.get(source)
         if layer is None or layer["kind"] != "linear" or "activation" in layer:
             return None
-        return _Source(layer, tuple(views))
+        return _Source(layer, views, turned is not None)
 
     def _output(self, attention: dict[str, Any]) -> list[dict[str, Any]] | None:
         """The views and the linear layer after it, each the only reader of the one before."""
@@ -175,6 +181,59 @@ class _Found:
         if read[name] != 1:
             return None
         return next((layer for layer in self.layers if name in _sources(layer)), None)
+
+
+def _behind(by_name: Mapping[str, dict[str, Any]], name: str) -> tuple[str, tuple[str, ...]]:
+    """What views of a layer began with, and the views."""
+    views: tuple[str, ...] = ()
+    while name in by_name and by_name[name]["kind"] in VIEWS:
+        views, name = (*views, name), by_name[name]["from"][0]
+    return name, views
+
+
+def rotation(by_name: Mapping[str, dict[str, Any]], name: str) -> tuple[str, tuple[str, ...]] | None:
+    """What x·cos + [-b, a]·sin turns, where a and b are the halves of x, and the layers that do it; None for anything else.
+
+    Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021, arXiv:2104.09864, equation 34.
+    """
+    total = by_name.get(name)
+    if total is None or total["kind"] != "add":
+        return None
+    inside = [name]
+    halves: list[str] = []
+    whole: list[str] = []
+    for term in total["from"]:
+        scaled, views = _behind(by_name, term)
+        inside += [*views, scaled]
+        layer = by_name.get(scaled)
+        if layer is None or layer["kind"] != "elementwise" or layer["operation"] != "scale":
+            return None
+        source, views = _behind(by_name, layer["from"][0])
+        inside += views
+        if source in by_name and by_name[source]["kind"] == "concat":
+            inside.append(source)
+            halves += by_name[source]["from"]
+        else:
+            whole.append(source)
+    turned = _turned(by_name, halves, inside)
+    return (whole[0], tuple(inside)) if len(whole) == 1 and turned == whole[0] else None
+
+
+def _turned(by_name: Mapping[str, dict[str, Any]], halves: list[str], inside: list[str]) -> str | None:
+    """What both halves are cut from, one of them negated; the layers on the way are added to `inside`."""
+    sources: set[str] = set()
+    negated = 0
+    for half in halves:
+        source, views = _behind(by_name, half)
+        inside += views
+        layer = by_name.get(source)
+        if layer is not None and layer["kind"] == "elementwise" and layer["operation"] == "negate":
+            negated += 1
+            inside.append(source)
+            source, views = _behind(by_name, layer["from"][0])
+            inside += views
+        sources.add(source)
+    return sources.pop() if len(halves) == 2 and negated == 1 and len(sources) == 1 else None
 
 
 def _called(attention: Mapping[str, Any]) -> str:

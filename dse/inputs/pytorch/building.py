@@ -84,7 +84,7 @@ class Builder:
 
     def run(self, operation: Operation) -> None:
         """Make the layers of an operation."""
-        self._dims[operation.node], self._parts[operation.node] = operation.dims, operation.parts
+        self.note_dims(operation)
         given = [self.known[name] for name in references(operation)]
         if operation.name == "getitem":
             self.known[operation.node] = self._item(operation)
@@ -99,6 +99,10 @@ class Builder:
             self.known[operation.node] = Constant(dims=operation.dims)
         else:
             self.refuse(operation, "has no rule")
+
+    def note_dims(self, operation: Operation) -> None:
+        """Remember the dimensions of what an operation makes."""
+        self._dims[operation.node], self._parts[operation.node] = operation.dims, operation.parts
 
     def refuse(self, operation: Operation, why: str) -> NoReturn:
         """Say that an operation has no rule."""

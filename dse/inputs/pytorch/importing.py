@@ -17,6 +17,7 @@ from dse.inputs.pytorch.requests import Given, read_allowed, read_inputs
 from dse.inputs.pytorch.tidying import tidy
 from dse.inputs.pytorch.tracing import Traced, references, trace
 from dse.inputs.pytorch.values import Known, State, Value
+from dse.inputs.pytorch.wholes import run_all
 from dse.inputs.writer import Imported, layer_name, suite_name, write_workload
 from dse.units import FLOATING_FORMATS, FORMAT_BITS
 from dse.workload.shapes import Image, Sequence, Shape, Tokens, Vector
@@ -60,8 +61,7 @@ def import_torch(
     builder = Builder(traced=traced, spec=spec, allowed=allowed)
     shapes = _input_shapes(traced, given)
     builder.start(shapes)
-    for operation in traced.operations:
-        builder.run(operation)
+    run_all(builder, traced.operations)
     outputs = [name for node in traced.outputs for name in _names(builder.known.get(node))]
     layers = tidy(builder.layers, builder.shapes, outputs, builder.notes)
     title = name or spec.rpartition(":")[2].rpartition(".")[2]
