@@ -115,15 +115,20 @@ def read_document(path: str | Path) -> Document:
     Raises `InputError` with places for everything that is wrong with it as a text: it is missing, not text, too large, not
     YAML 1.2, or it has duplicate keys, tags, merge keys or several documents.
     """
+    return read_text(read_file_text(path), str(path))
+
+
+def read_file_text(path: str | Path, what: str = "a YAML file") -> str:
+    """The text of a file, `what` being wanted. Raises `InputError` where it is missing, too large, or no UTF-8 text."""
     path = Path(path)
-    return read_text(_decode(_read_bytes(path), str(path)), str(path))
+    return _decode(_read_bytes(path, what), str(path))
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, what: str) -> bytes:
     place = Place(str(path))
     try:
         if path.is_dir():
-            raise InputError(Problem("is a folder; a YAML file is needed", place))
+            raise InputError(Problem(f"is a folder; {what} is needed", place))
         if not path.exists():
             raise InputError(Problem("no such file", place, _near_file(path)))
         if not path.is_file():

@@ -7,12 +7,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from dse.inputs.workloads import load_workload
+from dse.workload.memory import scenario_memory
 from dse.workload.operations import TensorOperation
 
 ANCHORS = YAML(typ="safe").load(Path(__file__).with_name("network_shapes.yaml"))
 PUBLISHED = ANCHORS["published"]
 TABLE_1 = ANCHORS["tpu_v1_table_1"]
-SUITES = ("eyeriss", "mlp", "snowflake", "speech", "tpu_apps", "transformer", "vision")
+SUITES = ("eyeriss", "llm", "mlp", "recommendation", "snowflake", "speech", "tpu_apps", "transformer", "vision")
 TOLERANCE = 0.005
 
 # Matrices of a workload that the published count does not have: GPT-2 counts its output matrix with the embedding that it is tied
@@ -125,6 +126,40 @@ def test_dlrm_by_hand():
     bottom, top = 13 * 512 + 512 * 256 + 256 * 128, 479 * 1024 + 1024 * 1024 + 1024 * 512 + 512 * 256 + 256
     assert network("mlp/dlrm").parameters == bottom + top
     assert network("mlp/dlrm").macs() == bottom + top + 27 * 27 * 128
+
+
+def test_llama_by_hand():
+    layer, head = 4096 * (4096 + 2 * 1024) + 4096 * 4096 + 3 * 4096 * 14336, 4096 * 128256
+    assert network("llm/decode_2k").macs() == 32 * (layer + 2 * 4096 * 2048) + head
+    assert network("llm/decode_32k").macs() == 32 * (layer + 2 * 4096 * 32768) + head
+    causal = 2 * 2048 * 2048 * 4096 * 5 // 8
+    assert network("llm/prefill_2k").macs() == 32 * (2048 * layer + causal) + head
+
+
+@pytest.mark.parametrize(("name", "tokens", "batch"), [("decode_2k", 2047, 64), ("decode_32k", 32767, 8)])
+def test_llama_caches_131072_bytes_a_token(name, tokens, batch):
+    (scenario,) = [each for each in workload("llm").scenarios if each.name == f"{name}@b{batch}"]
+    assert scenario_memory(scenario).states_bytes == batch * tokens * 131_072
+
+
+def test_recommenders_by_hand():
+    bottom, top = 13 * 512 + 512 * 256 + 256 * 128, 1024 * 1024 + 1024 * 512 + 512 * 256 + 256
+    dlrm, dcn, rm2 = (network(f"recommendation/{name}") for name in ("dlrm", "dlrm_dcnv2", "rm2"))
+    assert dlrm.parameters == bottom + 479 * 1024 + top
+    assert dlrm.embedding_parameters == 187_767_399 * 128
+    assert dcn.parameters == dcn.macs() == bottom + 3 * 2 * 3456 * 512 + 3456 * 1024 + top
+    assert dcn.embedding_parameters == 204_184_588 * 128
+    assert sum(shape.steps for name, shape in dcn.inputs) == 214
+    assert rm2.parameters == 256 * 128 + 128 * 64 + 2112 * 128 + 128 * 64 + 64
+
+
+@pytest.mark.parametrize(("name", "rows", "width"), [("dlrm", 26, 128), ("dlrm_dcnv2", 214, 128), ("rm2", 120 * 32, 64)])
+def test_gathered_rows_are_most_of_what_a_recommender_must_move(name, rows, width):
+    scenario = max((s for s in workload("recommendation").scenarios if s.network.name == name), key=lambda each: each.batch)
+    gathered = sum(step.operation.read_bits // 8 for step in scenario.lower().steps if step.kind == "embedding")
+    assert gathered == scenario.batch * rows * width * 2
+    weights = 2 * scenario.network.parameters
+    assert gathered > weights
 
 
 @pytest.mark.parametrize("app", TABLE_1)

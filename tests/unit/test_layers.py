@@ -252,9 +252,74 @@ class TestAttention:
         parts = named(Attention(heads=2, projections=False), Sequence(16, 5))
         assert list(parts) == ["scores", "softmax", "weighted"]
 
+    def test_a_window_bounds_what_a_query_meets(self):
+        """8 queries in a window of 3 at 4 cached keys: blocks of 2 rows on 2 + 3 - 1 = 4 keys; the cache keeps the last 2."""
+        layer = Attention(heads=2, causal=True, context=4, window=3)
+        parts = {part.name: part for part in layer.lower((Sequence(16, 8),), 1, INT8).parts}
+        scores = [parts[f"scores.{block}"].operation for block in (1, 2, 3, 4)]
+        assert [(op.m, op.n_group) for op in scores] == [(2, 4)] * 4
+        assert parts["scores.1"].state == ("key_cache", 2 * 16)
+
+    def test_a_window_as_long_as_the_sequence_changes_nothing(self):
+        windowed = Attention(heads=2, causal=True, window=12, context=4)
+        assert lower(windowed, Sequence(16, 8)) == lower(Attention(heads=2, causal=True, context=4), Sequence(16, 8))
+
+    def test_blocks_are_no_longer_than_the_window(self):
+        """Mistral at 32,768 tokens: 8 blocks of 4,096 queries on 8,191 keys, the first on its own 4,096."""
+        scores = [
+            op for name, op in named(Attention(heads=1, causal=True, window=4096), Sequence(8, 32768)).items() if "sco" in name
+        ]
+        assert [(op.m, op.n_group) for op in scores] == [(4096, 4096), *[(4096, 8191)] * 7]
+
+    def test_one_token_in_a_window_reads_the_window(self):
+        parts = named(Attention(heads=1, causal=True, window=4096, context=32767), Sequence(8, 1))
+        assert parts["scores"].n_group == 4096
+
+    def test_rotary_turns_queries_and_keys_on_their_stream(self):
+        """(h + g)·e elements a step, 3 operations each: 32 query heads and 8 key heads of 128 make 5,120."""
+        parts = named(Attention(heads=32, kv_heads=8, causal=True, rotary=True, context=9), Sequence(4096, 1), batch=2)
+        assert list(parts)[:3] == ["qkv", "rotary", "scores"]
+        assert (parts["rotary"].elements, parts["rotary"].ops_per_element) == (2 * 5120, 3)
+        assert parts["rotary"].fused
+        assert parts["rotary"].bytes == 0
+
+    def test_rotary_of_a_memory_turns_both_products(self):
+        parts = named(Attention(heads=2, rotary=True), Sequence(16, 5), Sequence(24, 9))
+        assert (parts["rotary"].elements, parts["key_rotary"].elements) == (5 * 16, 9 * 16)
+
+    def test_position_bias_works_on_every_score(self):
+        plain, biased = (named(Attention(heads=2, position_bias=bias), Sequence(16, 5)) for bias in (False, True))
+        assert biased["softmax"].ops == plain["softmax"].ops + 2 * 2 * 5 * 5
+        assert biased["softmax"].bytes == plain["softmax"].bytes
+
+    def test_keys_of_the_cache_alone_project_only_the_query(self):
+        """Whisper's decoder on 1,500 frames that were seen: no key or value is made."""
+        layer = Attention(heads=6, context=1500, own_keys=False)
+        parts = {part.name: part for part in layer.lower((Sequence(384, 1),), 2, INT8).parts}
+        assert list(parts) == ["query", "scores", "softmax", "weighted", "output"]
+        assert parts["scores"].operation.n_group == 1500
+        assert parts["weighted"].state == ("value_cache", 2 * 1500 * 384)
+        assert sum(p.operation.macs for p in parts.values() if isinstance(p.operation, TensorOperation)) == 2 * 2 * (
+            384 * 384 + 1500 * 384
+        )
+
+    def test_queries_keys_and_values_from_three_layers(self):
+        """Without projections: 4 query heads and 2 key heads of 8, 5 queries on 9 keys."""
+        layer = Attention(heads=4, kv_heads=2, projections=False)
+        shapes = (Sequence(32, 5), Sequence(16, 9), Sequence(16, 9))
+        assert layer.output(shapes) == Sequence(32, 5)
+        parts = layer.lower(shapes, 1, INT8).parts
+        assert [part.reads for part in parts] == [(0, 1), ("scores",), ("softmax", 2)]
+        assert parts[0].operation.macs == 4 * 5 * 9 * 8
+
     @pytest.mark.parametrize(
         ("layer", "shapes", "said"),
         [
+            (Attention(heads=4, window=3), (Sequence(16, 5),), "needs causal: true"),
+            (Attention(heads=4, own_keys=False), (Sequence(16, 5),), "needs a context"),
+            (Attention(heads=4, rotary=True, projections=False), (Sequence(16, 5),), "needs projections: true"),
+            (Attention(heads=4), (Sequence(16, 5),) * 3, "at most one memory"),
+            (Attention(heads=4, projections=False), (Sequence(16, 5), Sequence(16, 5), Sequence(16, 4)), "for each key"),
             (Attention(heads=3), (Sequence(16, 5),), "3 heads do not divide 16 features"),
             (Attention(heads=4, kv_heads=3), (Sequence(16, 5),), "3 kv_heads do not divide 4 heads"),
             (Attention(heads=4, causal=True), (Sequence(16, 5), Sequence(16, 5)), "cannot be causal"),
@@ -324,6 +389,12 @@ class TestVectorLayers:
         elements = 2 * 128 * 768
         assert vector_of(layer, Tokens(128), batch=2, precision=precision) == (elements, 1, elements, 2 * elements)
 
+    def test_a_bag_of_rows_is_summed(self):
+        """4 tables of 3 ids each: 12 rows are read, 4 are written."""
+        layer = Embedding(vocabulary=1000, features=8, bag=3)
+        assert layer.output((Tokens(12),)) == Sequence(8, 4)
+        assert vector_of(layer, Tokens(12), batch=2) == (2 * 96, 1, 2 * 96, 2 * 32)
+
     def test_interaction(self):
         """DLRM: 27 vectors of 128; 27·27·128 MACs, 351 dot products leave."""
         layer, shapes = Interaction(), (Vector(128), Sequence(128, 26))
@@ -368,6 +439,7 @@ class TestVectorLayers:
         (Reshape(to=Vector(5)), (Vector(6),), "cannot make a vector of 5 features"),
         (Slice(features=7), (Vector(6),), "cannot keep 7"),
         (Embedding(vocabulary=3, features=2), (Vector(3),), "needs token ids"),
+        (Embedding(vocabulary=3, features=2, bag=2), (Tokens(3),), "bags of 2 ids cannot share 3 ids evenly"),
         (Interaction(), (Vector(3), Vector(4)), "two or more vectors of the same features"),
     ],
 )

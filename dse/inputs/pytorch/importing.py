@@ -1,0 +1,133 @@
+"""`import_torch`: a module to the text of a workload file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence as Several
+from dataclasses import dataclass
+
+from dse.errors import InputError, Problem
+from dse.inputs.pytorch import pointwise as _pointwise  # what they register is used by the builder
+from dse.inputs.pytorch import pooling as _pooling
+from dse.inputs.pytorch import products as _products
+from dse.inputs.pytorch import rearranging as _rearranging
+from dse.inputs.pytorch.building import INPUT, Builder, shape_keys
+from dse.inputs.pytorch.loading import load_module
+from dse.inputs.pytorch.requests import Given, read_allowed, read_inputs
+from dse.inputs.pytorch.tidying import tidy
+from dse.inputs.pytorch.tracing import Traced, references, trace
+from dse.inputs.pytorch.values import Known, State, Value
+from dse.inputs.pytorch.wholes import run_all
+from dse.inputs.writer import Imported, layer_name, suite_name, write_workload
+from dse.units import FLOATING_FORMATS, FORMAT_BITS
+from dse.workload.shapes import Image, Sequence, Shape, Tokens, Vector
+
+del _pointwise, _pooling, _products, _rearranging
+
+ALONG_CHANNELS = ("conv1d", "conv_transpose1d", "max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "batch_norm")
+"""Operators to which the second dimension of three is the features."""
+
+DEFAULT_FORMAT = "int8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromTorch:
+    """The text of a workload file, and what the user should know."""
+
+    text: str
+    parameters: int
+    notes: tuple[str, ...]
+
+
+def import_torch(
+    spec: str,
+    inputs: Several[str],
+    *,
+    batches: Several[int] = (1,),
+    allow: Several[str] = (),
+    precision: str | None = None,
+    name: str | None = None,
+    space: str = "edge",
+) -> FromTorch:
+    """A workload of the module that MODULE:FACTORY makes, on inputs such as ``1x3x224x224``.
+
+    The user's code is run, on tensors without data. `allow` names operators without a rule to leave out, as ``ignore:topk``.
+    Raises `InputError`, and `UnsupportedLayer` for an operator that has no rule.
+    """
+    given, allowed, formats = read_inputs(inputs), read_allowed(allow), _formats(precision)
+    module = load_module(spec)
+    parameters = sum(math.prod(each.shape) for each in module.parameters())
+    traced = trace(module, given, spec)
+    builder = Builder(traced=traced, spec=spec, allowed=allowed)
+    shapes = _input_shapes(traced, given)
+    builder.start(shapes)
+    run_all(builder, traced.operations)
+    outputs = [name for node in traced.outputs for name in _names(builder.known.get(node))]
+    layers = tidy(builder.layers, builder.shapes, outputs, builder.notes)
+    title = name or spec.rpartition(":")[2].rpartition(".")[2]
+    network, *others = shapes.values()
+    imported = Imported(
+        name=suite_name(title),
+        title=title,
+        input=shape_keys(network[1]),
+        inputs={name: shape_keys(shape) for name, shape in others},
+        layers=layers,
+    )
+    text = write_workload(
+        [imported],
+        name=suite_name(title),
+        batches=batches,
+        precision=formats,
+        space=space,
+        source=f"From the PyTorch module {spec}, {parameters:,} parameters. Biases and normalisations are left out below.",
+    )
+    return FromTorch(text=text, parameters=parameters, notes=tuple(dict.fromkeys(builder.notes)))
+
+
+def _input_shapes(traced: Traced, given: Several[Given]) -> dict[str, tuple[str, Shape]]:
+    """Name and shape of one sample of each input, by node; the first is called input."""
+    found: dict[str, tuple[str, Shape]] = {}
+    taken: list[str] = []
+    for index, ((node, (dims, is_int)), each) in enumerate(zip(traced.inputs.items(), given, strict=True)):
+        rest = dims[: each.batch_side] + dims[each.batch_side + 1 :]
+        name = layer_name(node, taken) if index else INPUT
+        taken.append(name)
+        found[node] = (name, Tokens(math.prod(rest)) if is_int else _shape(traced, node, rest))
+    return found
+
+
+def _shape(traced: Traced, node: str, rest: tuple[int, ...]) -> Shape:
+    match rest:
+        case ():
+            return Vector(1)
+        case (features,):
+            return Vector(features)
+        case (first, second):
+            reader = next((each for each in traced.operations if node in references(each)), None)
+            along = reader is not None and reader.name in ALONG_CHANNELS
+            return Sequence(first, second) if along else Sequence(second, first)
+        case (channels, height, width):
+            return Image(channels, height, width)
+        case _:
+            return Vector(math.prod(rest))
+
+
+def _names(known: Known) -> tuple[str, ...]:
+    """Names of the layers that a result consists of."""
+    match known:
+        case Value():
+            return (known.name,)
+        case State():
+            return (known.last.name,)
+        case tuple():
+            return tuple(name for each in known for name in _names(each))
+        case _:
+            return ()
+
+
+def _formats(precision: str | None) -> dict[str, str]:
+    """Number formats of weights, activations and sums."""
+    word = precision or DEFAULT_FORMAT
+    if word not in FORMAT_BITS:
+        raise InputError(Problem(f"--precision {word!r} is no number format", remedy=f"known are: {', '.join(FORMAT_BITS)}"))
+    return {"weights": word, "activations": word, "accumulators": "fp32" if word in FLOATING_FORMATS else "int32"}
