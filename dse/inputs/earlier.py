@@ -104,7 +104,7 @@ def _check_inputs(folder: Path, files: list[dict[str, Any]]) -> None:
 
 def _trials(table: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(table, float_precision="round_trip")
+        return pd.read_csv(table)
     except (OSError, ValueError) as error:
         raise InputError(Problem(f"{table} cannot be read: {error}")) from error
 

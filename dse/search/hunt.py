@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import optuna
@@ -33,6 +33,19 @@ Read = Callable[[Mapping[str, Any]], Sequence[int]]
 
 SHARED_BATCH = 500
 """Designs that a worker takes at once where it takes all there are, one after the other."""
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """A sampler that knows which designs it wants: they are taken from it and added to its study many at a time.
+
+    That spares each trial the milliseconds of being asked for, parameter by parameter. What came of the designs stands in the
+    study before `plan` is called again.
+    """
+
+    def plan(self, study: optuna.Study, n: int) -> IntColumn:
+        """The next designs, at most `n`, shape (designs, parameters)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +164,11 @@ class Hunt:
             most = 1 if self.judge is not None else SHARED_BATCH if self.shared is not None else BLOCK
             designs = self.ledger.unseen_designs(min(most, room), self._draw, pending)
             return [Proposal(design=design) for design in designs]
+        size = min(BATCH if self.judge is None else 1, room, self.ledger.space.size)
+        if isinstance(self.study.sampler, Planner):
+            return self._planned(self.study.sampler.plan(self.study, size), pending)
         found: dict[bytes, Proposal] = {}
-        for _ in range(min(BATCH if self.judge is None else 1, room, self.ledger.space.size)):
+        for _ in range(size):
             trial = self.study.ask(self.distributions)
             design = np.array(self.read(trial.params), dtype=np.int64)
             key = design.tobytes()
@@ -166,6 +182,13 @@ class Hunt:
                 found.setdefault(key, Proposal(design=design)).asked.append(trial)
         return list(found.values())
 
+    def _planned(self, designs: IntColumn, pending: set[bytes]) -> list[Proposal]:
+        """What a planner wants, less what is known or in other hands."""
+        fresh = [designs[row] for row in self.ledger.fresh(designs) if designs[row].tobytes() not in pending]
+        self.ledger.repeats += len(designs) - len(fresh)
+        self._repeats_left -= max(len(designs) - len(fresh), 0 if fresh else 1)
+        return [Proposal(design=design) for design in fresh]
+
     def _evaluate(self, proposals: Sequence[Proposal], numbers: Sequence[int]) -> None:
         """Evaluate designs, keep and share what came out, and tell the sampler."""
         designs = np.array([each.design for each in proposals], dtype=np.int64)
@@ -177,6 +200,8 @@ class Hunt:
             self.ledger.repeats += twins
             self._repeats_left -= twins
             notes.append(self._tell(proposal.asked, answer))
+        if isinstance(self.study.sampler, Planner):
+            self._learn(designs, answers)
         if self.shared is not None:
             self.shared.finish(numbers, kept, answers, notes)
 

@@ -80,12 +80,14 @@ class Shared:
 
     def designs(self, params: Sequence[Mapping[str, Any]]) -> IntColumn:
         """Trials' parameters as rows of indices, shape (trials, parameters)."""
-        return np.array([self.read(each) for each in params], dtype=np.int64).reshape(-1, len(self.space.parameters))
+        names = {each.column: each.name for each in self.space.parameters}
+        rows = [self.read({names[column]: value for column, value in each.items()}) for each in params]
+        return np.array(rows, dtype=np.int64).reshape(-1, len(self.space.parameters))
 
     def params(self, designs: Sequence[IntColumn]) -> list[dict[str, Any]]:
-        """Designs as trials' parameters in real units."""
+        """Designs as trials' parameters in real units, which their names say."""
         return [
-            {each.name: each.values[int(design[at])] for at, each in enumerate(self.space.parameters) if len(each) > 1}
+            {each.column: each.values[int(design[at])] for at, each in enumerate(self.space.parameters) if len(each) > 1}
             for design in designs
         ]
 
@@ -163,7 +165,7 @@ def share(
         name=name or study_name(workload, space, evaluator),
         metrics=tuple(METRIC_COLUMNS[objective.metric] for objective in space.objectives),
         directions=tuple(directions),
-        distributions=distributions,
+        distributions={each.column: distributions[each.name] for each in space.free_parameters},
         constraint_names=tuple(limit.name for limit in first.limits),
         stated=stated(workload, space, evaluator),
         probe=probe(workload, space),

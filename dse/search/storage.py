@@ -93,6 +93,11 @@ def _journal(url: str) -> BaseStorage:
         raise StorageError(Problem(f"--storage {url}: that is a folder", remedy=EXAMPLES))
     if path.is_file() and path.read_bytes()[:15] == b"SQLite format 3":
         raise StorageError(Problem(f"--storage {url}: that is a SQLite file", remedy=f"write sqlite:///{path}"))
+    if path.is_file():
+        with path.open("rb") as journal:
+            first = journal.readline()
+        if first.endswith(b"\n") and not first.startswith(b'{"op_code"'):
+            raise ValueError("no line of a journal")
     return JournalStorage(journal_backend(path))
 
 

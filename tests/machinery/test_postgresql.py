@@ -100,7 +100,7 @@ def test_four_workers_one_killed_in_the_middle_of_a_trial(database, tmp_path):
     (tmp_path / "sim.py").write_text(EVALUATOR)
     options = ["--trials", str(TRIALS), "--storage", database, "--study", "shared", "--grace", str(GRACE)]
     options += ["--evaluator", "sim:slowly", "--output", "out", "--sampler", "tpe"]
-    path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
     settings = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": path}}
     logs = [(tmp_path / f"log{at}").open("w") for at in range(4)]
     workers = [subprocess.Popen([*COMMAND, *options], stdout=log, stderr=log, **settings) for log in logs]
