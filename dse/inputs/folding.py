@@ -106,7 +106,13 @@ class _Run:
 
     def _best(self, at: int, end: int) -> _Fold | None:
         """The block that begins here and spares most; where it may begin a little later as well, where its names say so."""
-        longest = max((self._fold(at, period, end) for period in self._periods(at, end)), key=_worth, default=None)
+        longest = None
+        for period in self._periods(at, end):
+            fold = self._fold(at, period, end)
+            if longest is None or _worth(fold) > _worth(longest):
+                longest = fold
+            if fold.repeat > 1 and fold.end > end - period:
+                break
         if longest is None or longest.saved < LEAST_SAVED:
             return None
         later = (self._fold(at + shift, longest.period, end) for shift in range(longest.period))
@@ -166,7 +172,8 @@ class _Run:
         for index in first:
             inner.called[index] = _free(short[index], inner.taken)
             inner.taken.add(inner.called[index])
-        name = _free(name, scope.taken)
+        inside = {str(self._layers[index]["name"]) for index in range(fold.start, fold.end)}
+        name = _free(name, scope.taken - inside)
         scope.taken.add(name)
         scope.called[fold.end - 1] = name
         return {"name": name, "repeat": fold.repeat, "layers": self.write(first.start, first.stop, inner)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from dse.errors import InputError, Place, Problem
 from dse.inputs import layer_schema
 from dse.inputs.document import read_text, resolve
 from dse.inputs.fields import MAX_NAME
-from dse.inputs.folding import INPUT, READ_KEYS, Layer, folded
+from dse.inputs.folding import BLOCK_INPUT, INPUT, READ_KEYS, Layer, folded
 from dse.inputs.layer_schema import LayerText
 from dse.inputs.workloads import workload_from
 from dse.workload.network import Network
@@ -78,16 +78,15 @@ def write_workload(
     return _text(head, written, counts=[counts[network.name] for network in networks])
 
 
-def layer_name(text: str, taken: Iterable[str] = ()) -> str:
+def layer_name(text: str, taken: Container[str] = ()) -> str:
     """A name that a layer may have, like `text` and none of those taken.
 
     >>> layer_name("/features/conv0/Conv_output_0"), layer_name("", ["layer"])
     ('features_conv0_Conv_output_0', 'layer_2')
     """
     name = re.sub(r"[^A-Za-z0-9_\-]+", "_", text).strip("_-") or "layer"
-    reserved = {*taken, INPUT, "block_input"}
     number, tried = 1, name
-    while tried in reserved:
+    while tried in taken or tried in (INPUT, BLOCK_INPUT):
         number += 1
         tried = f"{name}_{number}"
     return tried

@@ -113,7 +113,7 @@ class Slice(Rearranged):
         last = self.begin + (kept - 1) * self.step + 1
         if last > extent:
             place = (
-                "" if (self.begin, self.step) == (0, 1) else f" from {self.begin} on" + f", each {self.step}th" * (self.step > 1)
+                "" if (self.begin, self.step) == (0, 1) else f" from {self.begin} on" + f", step {self.step}," * (self.step > 1)
             )
             most = max((extent - self.begin - 1) // self.step + 1, 0)
             raise ShapeError(f"cannot keep {kept}{place} of {shape}", key=key, remedy=f"at most {most}")

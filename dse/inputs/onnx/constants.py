@@ -19,6 +19,9 @@ MOST_ELEMENTS = 2**21
 MOST_WEIGHTS = 2**12
 """Most elements of a stored floating-point constant whose value is looked at; integers and booleans may be masks and indices."""
 
+_DATA = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data")
+"""Where a stored constant may have its numbers; a model may come without those of its weights."""
+
 _INTEGERS = frozenset({2, 3, 4, 5, 6, 7, 9, 12, 13})
 """Element types of ONNX that are integers or booleans."""
 
@@ -29,6 +32,8 @@ def tensor_value(tensor: Any) -> Array | None:  # noqa: ANN401 - protobuf
 
     elements = math.prod(tensor.dims)
     if tensor.data_location == TensorProto.EXTERNAL or tensor.data_type == TensorProto.STRING:
+        return None
+    if elements and not any(getattr(tensor, name) for name in _DATA):
         return None
     if elements > (MOST_ELEMENTS if tensor.data_type in _INTEGERS else MOST_WEIGHTS):
         return None

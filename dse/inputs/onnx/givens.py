@@ -17,7 +17,13 @@ _PASSING = frozenset(
 _CHANNELS_FIRST = frozenset(
     {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "QLinearConv", "ConvInteger"}
 )
-_COLOURS = (1, 3, 4)
+_EACH = frozenset(
+    {"Relu", "Mul", "Add", "Sub", "Div", "Cast", "Identity", "Clip", "BatchNormalization", "QuantizeLinear", "DequantizeLinear"}
+)
+_TURNED = [0, 3, 1, 2]
+"""The order by which channels that were last come first."""
+
+MOST_LOOKED_AT = 50
 
 
 def give_inputs(builder: Builder, inputs: Sequence[GivenInput]) -> None:
@@ -35,7 +41,7 @@ def give_inputs(builder: Builder, inputs: Sequence[GivenInput]) -> None:
             raise graph.error(message, "export the model so that every input begins with the batch")
         if min(dims, default=1) < 1:
             raise graph.error(f"input {entry.name!r} of {tuple(dims)} is empty")
-        last = not _is_channels_first(graph, entry.name, len(dims), rest)
+        last = not _is_channels_first(graph, entry.name, len(dims))
         shape = _tokens(rest) if _is_looked_up(graph, entry.name) else _numbers(rest, channels_last=last)
         builder.add_input(entry.name, shape, channels_last=last)
 
@@ -80,13 +86,19 @@ def _is_looked_up(graph: Graph, name: str) -> bool:
     return False
 
 
-def _is_channels_first(graph: Graph, name: str, rank: int, rest: Sequence[int]) -> bool:
-    """Whether the channels of an input follow its batch: by who reads it, else by what pictures look like."""
-    for operator in graph.readers.get(name, ()):
-        if operator.type in _CHANNELS_FIRST:
-            return True
-        if operator.type in ("BatchNormalization", "InstanceNormalization") and rank in (3, 4):
-            return True
-    if rank != 4:
-        return False
-    return not (rest[-1] in _COLOURS and rest[0] not in _COLOURS)
+def _is_channels_first(graph: Graph, name: str, rank: int) -> bool:
+    """Whether the channels of an input follow its batch: of an image unless it is turned first, of a sequence if it is convolved."""
+    waiting, seen = [name], set[str]()
+    while waiting and len(seen) < MOST_LOOKED_AT:
+        tensor = waiting.pop(0)
+        if tensor in seen:
+            continue
+        seen.add(tensor)
+        for operator in graph.readers.get(tensor, ()):
+            if operator.type in _CHANNELS_FIRST:
+                return True
+            if operator.type == "Transpose":
+                return rank == 4 and list(operator.attributes.get("perm", ())) != _TURNED
+            if operator.type in _EACH:
+                waiting += [each for each in operator.outputs if each]
+    return rank == 4

@@ -20,6 +20,7 @@ from dse.inputs.onnx.reading import read_model
 from dse.inputs.onnx.rules import apply_rules
 from dse.inputs.onnx.tidying import in_order, tidied, used_inputs
 from dse.inputs.wording import near_miss
+from dse.inputs.workloads import MAX_LAYERS
 from dse.inputs.writer import Imported, suite_name, write_workload
 from dse.units import FORMAT_BITS
 
@@ -96,6 +97,8 @@ def _network(builder: Builder, sizes: Sizes, suite: str, title: str, asked: str 
     ordered = in_order(layers)
     if not ordered:
         raise builder.graph.error("computes nothing of its inputs: its results are constants, or the inputs themselves")
+    if len(ordered) > MAX_LAYERS:
+        raise builder.graph.error(f"becomes {len(ordered):,} layers; at most {MAX_LAYERS:,} are counted")
     used = used_inputs(layers, builder.inputs)
     if not used:
         raise builder.graph.error("none of its layers reads an input")

@@ -29,10 +29,13 @@ def layer_names(hints: Sequence[str], words: Sequence[str], inputs: Sequence[str
     ending = endings[0] if len(endings) > 1 and len(set(endings)) == 1 else ""
     names: list[str] = []
     taken = set(inputs)
+    counts: dict[str, int] = {}
     around = ""
     for path, word in zip(paths, words, strict=True):
         named = "_".join(path[shared:]).removesuffix(ending)
-        name = layer_name(named or f"{around}{word}", taken)
+        wanted = layer_name(named or f"{around}{word}")
+        counts[wanted] = count = counts.get(wanted, 0) + 1
+        name = layer_name(wanted if count == 1 else f"{wanted}_{count}", taken)
         around = _around(path[shared:]) if named else around
         taken.add(name)
         names.append(name)

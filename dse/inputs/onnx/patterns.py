@@ -106,13 +106,18 @@ PATTERNS = (
 
 def join_patterns(graph: Graph) -> None:
     """Put one operator in the place of each region that is a known function."""
+    gone: set[int] = set()
+    made: dict[int, Operator] = {}
     for pattern in PATTERNS:
-        for operator in [each for each in graph.operators if each.type == pattern.trigger]:
-            if operator in graph.operators:
-                _join(graph, pattern, operator)
+        for operator in graph.operators:
+            if operator.type == pattern.trigger and id(operator) not in gone:
+                _join(graph, pattern, operator, gone, made)
+    graph.operators[:] = [made.get(id(each), each) for each in graph.operators if id(each) not in gone or id(each) in made]
+    graph.index()
 
 
-def _join(graph: Graph, pattern: Pattern, trigger: Operator) -> None:
+def _join(graph: Graph, pattern: Pattern, trigger: Operator, gone: set[int], made: dict[int, Operator]) -> None:
+    """Join the region around a trigger, if there is one: its last operator's place is where the joined one will stand."""
     for source in _sources(graph, trigger):
         region = _region(graph, pattern, source, trigger)
         if region is None:
@@ -121,18 +126,13 @@ def _join(graph: Graph, pattern: Pattern, trigger: Operator) -> None:
             region = _with_affine(graph, region)
         elif pattern.makes == "Gelu":
             region = _with_half(graph, region)
-        joined = Operator(
-            type=pattern.makes,
-            name="",
-            inputs=(source,),
-            outputs=(region[-1].outputs[0],),
-            attributes={},
-        )
-        place = graph.operators.index(region[-1])
-        graph.operators[place] = joined
-        gone = {id(each) for each in region}
-        graph.operators[:] = [each for each in graph.operators if id(each) not in gone]
-        graph.index()
+        result = region[-1].outputs[0]
+        joined = Operator(type=pattern.makes, name="", inputs=(source,), outputs=(result,), attributes={})
+        inside = {id(each) for each in region}
+        gone |= inside
+        made[id(region[-1])] = joined
+        graph.readers[source] = [*(each for each in graph.readers[source] if id(each) not in inside), joined]
+        graph.makers[result] = joined
         return
 
 
