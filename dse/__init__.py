@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dse.errors import DseError, InputError, NoFeasibleDesign, UnsupportedLayer
     from dse.fidelity.uncertainty import Uncertainty, uncertainty
     from dse.hardware.space import Space
+    from dse.inputs.huggingface.importing import import_huggingface
+    from dse.inputs.pytorch.importing import import_torch
     from dse.inputs.spaces import load_design, load_space
     from dse.inputs.workloads import load_workload
     from dse.model.advice import Advice, advise
@@ -51,6 +53,8 @@ __all__ = [
     "evaluate",
     "evaluate_many",
     "exact_front",
+    "import_huggingface",
+    "import_torch",
     "load_design",
     "load_space",
     "load_workload",
@@ -79,6 +83,8 @@ _HOMES = {
     "evaluate": "dse.model.breakdown",
     "evaluate_many": "dse.search.front",
     "exact_front": "dse.search.exact",
+    "import_huggingface": "dse.inputs.huggingface.importing",
+    "import_torch": "dse.inputs.pytorch.importing",
     "load_design": "dse.inputs.spaces",
     "load_space": "dse.inputs.spaces",
     "load_workload": "dse.inputs.workloads",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -147,7 +148,7 @@ def import_torch_module(
 def _numbers(text: str | None, option: str) -> tuple[int, ...]:
     """Whole numbers of at least 1 between commas."""
     words = [word.strip() for word in (text or "").split(",") if word.strip()]
-    if any(not word.isdecimal() or not int(word) for word in words):
+    if any(not re.fullmatch(r"0*[1-9][0-9]{0,8}", word, re.ASCII) for word in words):
         raise InputError(Problem(f"{option} {text!r} is no list of whole numbers", remedy=f"write it like {option} 1,8"))
     return tuple(map(int, words))
 

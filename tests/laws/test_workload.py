@@ -53,6 +53,17 @@ sequential = st.one_of(
     ),
     st.builds(Recurrent, kind=st.just("lstm"), hidden=small, projection=small, streaming=st.booleans()),
     st.builds(Attention, heads=st.sampled_from([1, 2, 4]), head_features=small, causal=st.booleans(), context=st.integers(0, 5)),
+    st.builds(
+        Attention,
+        heads=st.sampled_from([2, 4]),
+        kv_heads=st.sampled_from([1, 2]),
+        head_features=small,
+        causal=st.just(True),
+        window=st.integers(1, 12),
+        rotary=st.booleans(),
+        context=st.integers(0, 5),
+    ),
+    st.builds(Attention, heads=st.just(2), head_features=small, own_keys=st.just(False), context=st.integers(1, 5)),
     st.just(Softmax()),
     st.just(Normalisation(method="layer")),
 )
@@ -186,3 +197,19 @@ networks:
     assert suite(repeat).parameters == repeat * suite(1).parameters
     vector = [sum(s.operation.ops for s in low.steps if isinstance(s.operation, VectorOperation)) for low in (one, many)]
     assert vector[1] == repeat * vector[0]
+
+
+@given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 50))
+def test_a_window_covers_what_the_mask_allows_and_never_more_than_no_window(steps, context, window):
+    """Every query meets its own window at least; blocks only ever skip."""
+    windowed, whole = (Attention(heads=1, head_features=1, causal=True, window=size, context=context) for size in (window, None))
+    work = {
+        layer: sum(
+            part.operation.macs for part in layer.lower((Sequence(1, steps),), 1, Precision()).parts if "scores" in part.name
+        )
+        for layer in (windowed, whole)
+    }
+    needed = sum(min(window, context + step) for step in range(1, steps + 1))
+    assert needed <= work[windowed] <= max(work[whole], steps * (context + steps))
+    cached = [part.state[1] for part in windowed.lower((Sequence(1, steps),), 1, Precision()).parts if part.state]
+    assert all(size == min(context, window - 1) for size in cached)

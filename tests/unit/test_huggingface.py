@@ -263,6 +263,7 @@ def without(config, key):
         (LLAMA | {"hidden_size": "wide"}, "config.json:7:3: hidden_size must be a whole number from 1 to 16,777,216, got 'wide'"),
         (LLAMA | {"hidden_size": 10**30}, "must be a whole number"),
         (LLAMA | {"num_hidden_layers": 0}, "must be a whole number"),
+        (LLAMA | {"num_hidden_layers": 10**7}, "num_hidden_layers must be a whole number from 1 to 1,000"),
         (LLAMA | {"hidden_size": 4097}, "32 heads (num_attention_heads) do not divide 4097 features"),
         (LLAMA | {"num_key_value_heads": 5}, "5 key-value heads do not divide 32 heads"),
         (LLAMA | {"tie_word_embeddings": "no"}, "must be true or false"),

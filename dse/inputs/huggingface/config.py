@@ -14,6 +14,8 @@ from dse.inputs.fields import MAX_SIZE
 from dse.inputs.wording import shorten
 
 MAX_DEPTH = 64
+MAX_LAYERS = 1_000
+"""Most layers of an encoder or a decoder."""
 
 # fmt: off
 HARMLESS = frozenset({
@@ -54,16 +56,20 @@ class Config:
             self.refuse("model_type", "names no family" if value is not None else "has no model_type")
         return value
 
-    def count(self, key: str, default: int | None = None) -> int:
+    def count(self, key: str, default: int | None = None, most: int = MAX_SIZE) -> int:
         """A whole number of at least 1; without a default it must be there."""
         value = self._asked(key)
         if value is None and default is not None:
             return default
         if value is None:
             self.refuse(key, f"has no {key!r}, which a {self.keys.get('model_type')} needs")
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
-            self.refuse(key, f"{key} must be a whole number from 1 to {MAX_SIZE:,}, got {shorten(value)}")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            self.refuse(key, f"{key} must be a whole number from 1 to {most:,}, got {shorten(value)}")
         return value
+
+    def layers(self, key: str, default: int | None = None) -> int:
+        """How many layers there are."""
+        return self.count(key, default, MAX_LAYERS)
 
     def maybe(self, key: str) -> int | None:
         """A whole number, or nothing."""

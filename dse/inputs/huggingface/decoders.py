@@ -48,7 +48,7 @@ def llama(config: Config, lengths: Lengths) -> Model:
     mixture = config.model_type == "mixtral"
     sizes = _Llama(
         width=width,
-        layers=config.count("num_hidden_layers"),
+        layers=config.layers("num_hidden_layers"),
         heads=heads,
         kv_heads=config.count("num_key_value_heads", heads),
         head=head,
@@ -172,7 +172,7 @@ def _llama_checkpoint(sizes: _Llama) -> Checkpoint:
 
 def gpt2(config: Config, lengths: Lengths) -> Model:
     """GPT-2: learned positions, layer normalisation before each half, output tied to the word embedding."""
-    width, layers_n, heads = config.count("n_embd"), config.count("n_layer"), config.count("n_head")
+    width, layers_n, heads = config.count("n_embd"), config.layers("n_layer"), config.count("n_head")
     hidden, vocabulary = config.count("n_inner", 4 * width), config.count("vocab_size")
     key = "n_positions" if "n_positions" in config.keys else "n_ctx"
     positions = config.count(key)

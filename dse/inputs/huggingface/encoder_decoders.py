@@ -81,7 +81,7 @@ def t5(config: Config, lengths: Lengths) -> Model:
     """T5 and T5 v1.1: RMS normalisation before each half, a bias for relative positions on the scores."""
     width, heads, head = config.count("d_model"), config.count("num_heads"), config.count("d_kv")
     vocabulary, hidden = config.count("vocab_size"), config.count("d_ff")
-    layers_n = config.count("num_layers")
+    layers_n = config.layers("num_layers")
     word = config.word("feed_forward_proj", "relu")
     for derived in ("dense_act_fn", "is_gated_act"):
         config.raw(derived)
@@ -96,7 +96,7 @@ def t5(config: Config, lengths: Lengths) -> Model:
         is_gated=word.startswith("gated-"),
         bias=True,
     )
-    decoder = replace(stack, layers=config.count("num_decoder_layers", layers_n))
+    decoder = replace(stack, layers=config.layers("num_decoder_layers", layers_n))
     tied = config.flag("tie_word_embeddings", default=True)
     buckets = config.count("relative_attention_num_buckets", 32)
     prefill, decode = lengths.prefill or T5_TOKENS, lengths.decode or T5_TOKENS
@@ -144,7 +144,7 @@ def whisper(config: Config, lengths: Lengths) -> Model:
     encoder, decoder = (
         _Stack(
             width=width,
-            layers=config.count(f"{side}_layers"),
+            layers=config.layers(f"{side}_layers"),
             heads=config.count(f"{side}_attention_heads"),
             head=None,
             hidden=config.count(f"{side}_ffn_dim"),

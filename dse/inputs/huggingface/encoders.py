@@ -31,7 +31,7 @@ VIT_HEADS = ("Model", "ForImageClassification")
 def bert(config: Config, lengths: Lengths) -> Model:
     """BERT and RoBERTa: layer normalisation after each half; the head is that of the architecture."""
     roberta = config.model_type == "roberta"
-    width, n, heads = config.count("hidden_size"), config.count("num_hidden_layers"), config.count("num_attention_heads")
+    width, n, heads = config.count("hidden_size"), config.layers("num_hidden_layers"), config.count("num_attention_heads")
     hidden, vocabulary = config.count("intermediate_size"), config.count("vocab_size")
     table, types = config.count("max_position_embeddings"), config.count("type_vocab_size")
     activation = activation_of(config, "hidden_act")
@@ -111,7 +111,7 @@ def _bert_head_tensors(found: Checkpoint, config: Config, head: str, width: int,
 
 def vit(config: Config, lengths: Lengths) -> Model:
     """ViT: patches as tokens behind a class token, layer normalisation before each half, and a classifier or a pooler."""
-    width, n, heads = config.count("hidden_size"), config.count("num_hidden_layers"), config.count("num_attention_heads")
+    width, n, heads = config.count("hidden_size"), config.layers("num_hidden_layers"), config.count("num_attention_heads")
     hidden, side, patch = config.count("intermediate_size"), config.count("image_size"), config.count("patch_size")
     channels = config.count("num_channels", 3)
     activation = activation_of(config, "hidden_act")
