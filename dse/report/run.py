@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -57,8 +57,8 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
         "hypervolume": front.hypervolume,
         "hypervolume_reference": list(front.reference),
         "knee": front.knee,
-        "front": _records(front.designs),
-        "scenarios": {label(position): _records(result.scenarios) for position, result in enumerate(results)},
+        "front": records(front.designs),
+        "scenarios": {label(position): records(result.scenarios) for position, result in enumerate(results)},
         "shown": {label(position): int(row) for position, row in enumerate(rows)},
         "assumptions": list(front.space.assumptions()),
     }
@@ -67,14 +67,7 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
 def manifest(front: Front, command: Sequence[str], inputs: Sequence[Path]) -> dict[str, Any]:
     """What the run was made from: inputs with hashes, versions, seed, command, assumptions with price dates."""
     return {
-        "dse": __version__,
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": list(command),
-        "inputs": [
-            {"file": path.name, "given": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in inputs
-        ],
+        **provenance(command, inputs),
         "workload": front.workload.name,
         "space": front.space.name,
         "designs_in_space": front.space.size,
@@ -87,6 +80,20 @@ def manifest(front: Front, command: Sequence[str], inputs: Sequence[Path]) -> di
         "certificate": front.certificate.statement,
         "reproducible": "same inputs, versions and seed give the same front (one process)",
         "assumptions": list(front.space.assumptions()),
+    }
+
+
+def provenance(command: Sequence[str], inputs: Sequence[Path]) -> dict[str, Any]:
+    """Versions, the time, the command, and the inputs with their hashes."""
+    return {
+        "dse": __version__,
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": list(command),
+        "inputs": [
+            {"file": path.name, "given": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in inputs
+        ],
     }
 
 
@@ -104,14 +111,26 @@ def write_run(
 
     Raises `InputError` if the folder cannot be written.
     """
+    return write_folder(
+        output,
+        f"{front.workload.name}-{front.space.name}",
+        lambda folder: _fill(folder, front, results, rows, command, inputs, pictures),
+    )
+
+
+def write_folder(output: Path, name: str, fill: Callable[[Path], None]) -> Path:
+    """Make a new folder `name` with a time stamp under `output`, filled by `fill`: all of it or nothing.
+
+    Raises `InputError` if it cannot be written.
+    """
     try:
         output.mkdir(parents=True, exist_ok=True)
         draft = output / f".{os.getpid()}.partial"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         try:
-            _fill(draft, front, results, rows, command, inputs, pictures)
-            return _publish(draft, output, f"{front.workload.name}-{front.space.name}")
+            fill(draft)
+            return _publish(draft, output, name)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
@@ -137,13 +156,18 @@ def _fill(
     ]
     pd.concat(shown, ignore_index=True).to_csv(folder / "scenarios.csv", index=False)
     results[list(rows).index(front.knee)].layers.to_csv(folder / "layers_knee.csv", index=False)
-    _write_json(folder / "result.json", result_json(front, results, rows))
-    _write_json(folder / "manifest.json", manifest(front, command, inputs))
+    write_json(folder / "result.json", result_json(front, results, rows))
+    write_json(folder / "manifest.json", manifest(front, command, inputs))
+    copy_inputs(folder, inputs)
+    for name, picture in pictures.items():
+        (folder / name).write_bytes(picture)
+
+
+def copy_inputs(folder: Path, inputs: Sequence[Path]) -> None:
+    """Keep copies of the inputs in the folder of a run."""
     (folder / "inputs").mkdir()
     for path in inputs:
         shutil.copyfile(path, folder / "inputs" / path.name)
-    for name, picture in pictures.items():
-        (folder / name).write_bytes(picture)
 
 
 def _publish(draft: Path, output: Path, name: str) -> Path:
@@ -163,11 +187,13 @@ def _publish(draft: Path, output: Path, name: str) -> Path:
     raise OSError(17, "a thousand runs of the same second are there already")
 
 
-def _write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write plain values as a JSON file."""
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as plain JSON values."""
     return [_plain({str(key): value for key, value in record.items()}) for record in frame.to_dict(orient="records")]
 
 
@@ -189,9 +215,9 @@ def evaluation_json(result: Result, advice: Advice | None = None) -> dict[str, A
         "space": result.space.name,
         "design": _plain(asdict(result.design)),
         "totals": _plain({name: getattr(result, name) for name in totals}),
-        "scenarios": _records(result.scenarios),
+        "scenarios": records(result.scenarios),
         "memory": [memory_json(scenario) for scenario in result.workload.scenarios],
-        "layers": _records(result.layers),
+        "layers": records(result.layers),
         "advice": advice_json(advice) if advice is not None else None,
         "assumptions": list(result.space.assumptions()),
     }
