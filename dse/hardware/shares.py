@@ -46,13 +46,13 @@ POWER_PART: Mapping[str, Part] = {
 UNIT_PRICE_PART: Mapping[str, Part] = {"compute": "compute", "bandwidth": "bandwidth", "sram": "sram", "base": "other"}
 """Part of a price in the three-knob form -> who takes its share."""
 
-CONTENTS: Mapping[Resource, Mapping[Part, str]] = {
+_CONTENTS: Mapping[Resource, Mapping[Part, str]] = {
     "price": {
         "compute": "MAC arrays and vector lanes",
         "sram": "on-chip buffer",
         "bandwidth": "memory interface, and the interposer under stacks",
         "memory": "DRAM",
-        "other": "controller, links, the rest of the die; NRE or base",
+        "other": "controller, links, the rest of the die; NRE",
     },
     "area": {
         "compute": "MAC arrays and vector lanes",
@@ -69,7 +69,19 @@ CONTENTS: Mapping[Resource, Mapping[Part, str]] = {
         "other": "static power of the die",
     },
 }
-"""What each part is made of, for a legend."""
+
+_UNIT_PRICED: Mapping[Part, str] = {
+    "compute": "MAC units",
+    "sram": "on-chip buffer",
+    "bandwidth": "off-chip bandwidth",
+    "memory": "nothing: memory is only a bandwidth",
+    "other": "base price",
+}
+
+
+def contents(space: Space, of: Resource) -> Mapping[Part, str]:
+    """What each part is made of, for a legend."""
+    return _UNIT_PRICED if of == "price" and space.device.unit_prices is not None else _CONTENTS[of]
 
 
 def shares(designs: Designs, space: Space, of: Resource) -> dict[Part, FloatColumn]:

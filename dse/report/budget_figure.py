@@ -13,11 +13,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from dse.hardware.shares import PARTS, Part
 from dse.report.budget_view import PART_NAMES, BudgetView, budget_view
-from dse.report.figures import BLACK, BLUE, GREEN, GREY, LIGHT, ORANGE, PURPLE, RED, SKY, STYLE, png
+from dse.report.figures import BLUE, GREEN, GREY, LIGHT, ORANGE, PURPLE, RED, SKY, STYLE, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,10 +27,23 @@ if TYPE_CHECKING:
 PART_COLOURS: dict[Part, str] = {"compute": BLUE, "sram": GREEN, "bandwidth": SKY, "memory": ORANGE, "other": "#BDBDBD"}
 BOUND_COLOURS = {"compute": BLUE, "vector": PURPLE, "memory": ORANGE, "dependency": RED, "ridge": GREY}
 INCHES = (7.6, 6.6)
-TICKS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
-FEW_TICKS = 5
-LABEL_SHARE = 0.10
-"""A band is labelled inside where it is at least so high."""
+TICKS: tuple[tuple[float, ...], ...] = (
+    (1.0,),
+    (1.0, 3.0),
+    (1.0, 2.0, 5.0),
+    (1.0, 1.5, 2.0, 3.0, 5.0, 7.0),
+    (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0),
+    tuple(ten / 10 for ten in range(10, 100)),
+    tuple(hundred / 100 for hundred in range(100, 1000)),
+)
+"""Leading figures that are labelled, for ever shorter ranges."""
+
+FEW_TICKS, MANY_TICKS = 5, 10
+NEAR = (0.018, 0.035)
+"""Points nearer than these fractions of the panel share a label."""
+
+LEAST_SHARE = 0.005
+"""A part that takes less everywhere is not drawn."""
 
 FLAT = 1.12
 """How far past the dearest design the flat end of the curve is drawn, at most."""
@@ -71,14 +84,14 @@ def _ends(view: BudgetView) -> tuple[float, float]:
 
 
 def _ticks(left: float, right: float) -> list[float]:
-    """Budgets to label: round ones, more of them where the range is short."""
+    """Values to label on a logarithmic axis: round ones, more of them where the range is short."""
     decades = range(int(np.floor(np.log10(left))), int(np.ceil(np.log10(right))) + 1)
-    for digits in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), TICKS, tuple(np.arange(1.0, 10.0, 0.1).round(1).tolist())):
+    found: list[float] = []
+    for digits in TICKS:
         found = [digit * 10.0**decade for decade in decades for digit in digits if left <= digit * 10.0**decade <= right]
         if len(found) >= FEW_TICKS:
-            step = -(-len(found) // 10)
-            return found[::step]
-    return found
+            break
+    return found[:: -(-len(found) // MANY_TICKS)] if found else [left, right]
 
 
 def _curve(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
@@ -88,14 +101,6 @@ def _curve(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
     hull = np.flatnonzero(view.on_hull)
     cost, value = np.array(view.cost), np.array(view.value)
     axes.plot(cost[hull], value[hull], color=GREY, linewidth=0.9, linestyle="--", zorder=2)
-    low, high = view.value[0], view.value[-1]
-    for row in view.rows:
-        axes.plot(row.cost, row.value, marker="o", markersize=3.6, color=BLUE, zorder=4)
-        up = view.objective.name != "throughput"
-        axes.annotate(
-            row.label, (row.cost, row.value), xytext=(4, 4 if up else -4), textcoords="offset points", fontsize=8,
-            fontweight="bold", va="bottom" if up else "top", zorder=6,
-        )  # fmt: skip
     handles = [
         Line2D([], [], color=BLUE, linewidth=1.8, label=f"best {view.objective.name}"),
         Line2D([], [], color=GREY, linewidth=0.9, linestyle="--", label="its convex hull"),
@@ -104,15 +109,40 @@ def _curve(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
     if view.worth is not None:
         text = f"beyond {view.resource.show(view.worth_value)}, {100 * view.more_fraction:g}% more never buys "
         handles += _mark(axes, view, view.worth, "D", f"{text}{100 * view.worth_fraction:g}%")
-    margin = max((max(low, high) / min(low, high)) ** 0.08, 1.1)
-    axes.set_ylim(min(low, high) / margin, max(low, high) * margin**1.4)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = min(view.value), max(view.value)
+    margin = max((high / low) ** 0.08, 1.1)
+    axes.set_ylim(low / margin, high * margin**1.4)
+    _labels(axes, view)
+    axes.yaxis.set_major_locator(FixedLocator(_ticks(*axes.get_ylim())))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: view.objective.show(value)))
     axes.set_ylabel(view.objective.title)
     axes.set_title(view.title)
-    axes.legend(handles=handles, loc="upper right" if view.objective.name != "throughput" else "lower right")
+    box = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 0.9}
+    axes.legend(handles=handles, loc="upper right" if view.objective.name != "throughput" else "lower right", **box)
     axes.tick_params(axis="x", length=0)
+
+
+def _labels(axes: Axes, view: BudgetView) -> None:
+    """The letters of the shown steps; those of steps that lie together stand together."""
+    up = view.objective.name != "throughput"
+    places = axes.transLimits.transform(axes.transScale.transform([(row.cost, row.value) for row in view.rows]))
+    groups: list[list[int]] = []
+    for at, place in enumerate(places):
+        if groups and (np.abs(place - places[groups[-1][0]]) < NEAR).all():
+            groups[-1].append(at)
+        else:
+            groups.append([at])
+    for group in groups:
+        rows = [view.rows[at] for at in group]
+        away = 7 if any(row.knee or row.worth for row in rows) else 4
+        side = -1 if places[group[0]][0] > 0.97 else 1
+        axes.plot([row.cost for row in rows], [row.value for row in rows], "o", markersize=3.6, color=BLUE, zorder=4)
+        axes.annotate(
+            " ".join(row.label for row in rows), (rows[0].cost, rows[0].value), xytext=(side * away, away if up else -away),
+            textcoords="offset points", fontsize=8, fontweight="bold", ha="left" if side > 0 else "right",
+            va="bottom" if up else "top", zorder=6,
+        )  # fmt: skip
 
 
 def _mark(axes: Axes, view: BudgetView, row: int, marker: str, text: str) -> list[Line2D]:
@@ -141,7 +171,7 @@ def _binding(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
 
 def _split(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
     cost = np.array(view.cost)
-    parts = [part for part in PARTS if any(view.split[part])]
+    parts = [part for part in PARTS if (np.array(view.split[part]) >= LEAST_SHARE * cost).any()]
     floor = np.zeros(len(cost))
     for part in parts:
         share = np.array(view.split[part]) / cost
@@ -156,6 +186,7 @@ def _split(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
     axes.set_ylabel(f"share of {view.resource.name}")
     axes.grid(visible=True, axis="both", color=LIGHT)
     axes.set_axisbelow(False)
-    axes.axvline(view.cost[view.knee], color=BLACK, linewidth=0.7, linestyle=":")
+    for row in (view.knee, *([] if view.worth is None else [view.worth])):
+        axes.axvline(view.cost[row], color=RED, linewidth=0.7, linestyle=":")
     handles, texts = axes.get_legend_handles_labels()
     axes.figure.legend(handles[::-1], texts[::-1], loc="outside lower left", ncols=2, columnspacing=1.4, handlelength=1.2)

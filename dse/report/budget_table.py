@@ -41,8 +41,9 @@ def budget_report(curve: BudgetCurve, folder: str) -> RenderableType:
 def _heading(curve: BudgetCurve, view: BudgetView) -> RenderableType:
     others = ", ".join(f"{name} at most {limit_text(name, limit)}" for name, limit in curve.space.budget.as_dict().items())
     wanted = ("most " if curve.space.objectives[0].maximise else "least ") + curve.objective
+    steps = "1 step" if len(curve) == 1 else f"{len(curve):,} steps"
     return Group(
-        Text(f"{curve.workload.name} on {curve.space.name}: {wanted} for every {curve.of}, {len(curve):,} steps", style="bold"),
+        Text(f"{curve.workload.name} on {curve.space.name}: {wanted} for every {curve.of}, {steps}", style="bold"),
         Text(f"other limits: {others or 'none'}"),
         Text(view.statement + ("" if view.certified else f" (found by {curve.sampler})")),
     )
@@ -98,14 +99,20 @@ def _purchases(curve: BudgetCurve, view: BudgetView) -> RenderableType:
     table.add_row(first.label, "", "", _machine(curve, first.row))
     for row in view.rows[1:]:
         more = sum((row.spent or {}).values())
-        sign = "+" if curve.space.objectives[0].maximise else "-"
         table.add_row(
             row.label,
             f"+{view.resource.show(more)}",
-            f"{sign}{100 * (row.gain_fraction or 0.0):.3g}%",
+            _gain(row.gain_fraction or 0.0, maximise=curve.space.objectives[0].maximise),
             _changes(row),
         )
     return Padding(table, 0)
+
+
+def _gain(fraction: float, *, maximise: bool) -> str:
+    """``-35.2%``, ``+9.1%``, and ``x26.8`` where that is easier to read."""
+    if maximise:
+        return f"x{1 + fraction:.3g}" if fraction >= 1 else f"+{100 * fraction:.3g}%"
+    return f"-{100 * fraction:.3g}%"
 
 
 def _machine(curve: BudgetCurve, row: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dse.hardware.shares import CONTENTS, PARTS, Part
+from dse.hardware.shares import PARTS, Part, contents
 from dse.model.binding import BOUNDS
 from dse.report.info import AxisView, axis_view, label
 from dse.search import pareto
@@ -117,7 +117,7 @@ def budget_view(curve: BudgetCurve) -> BudgetView:
         cost=tuple(curve.costs.tolist()),
         value=tuple(curve.values.tolist()),
         split={part: column(f"split_{unit}[{part}]") for part in PARTS},
-        contents=dict(CONTENTS[curve.of]),
+        contents=dict(contents(curve.space, curve.of)),
         bound=column("bound"),
         bound_fraction={bound: column(f"bound_fraction[{bound}]") for bound in BOUNDS},
         elasticity=column("elasticity"),

@@ -12,8 +12,10 @@ from dse.report.budget_view import MONEY, NEARLY, PART_NAMES, BudgetView, times
 def verdict(view: BudgetView) -> tuple[str, ...]:
     """Sentences: the whole range, the knee and where the money goes, what buys nothing, where to stop."""
     if len(view.cost) == 1:
-        return (_outside(view), _single(view), *_stop(view))
-    return (*filter(None, (_outside(view), _range(view), _knee(view), _spent(view), _gaps(view))), *_stop(view))
+        said = (_outside(view), _single(view), _worth(view), _flat(view))
+    else:
+        said = (_outside(view), _range(view), _knee(view), _spent(view), _gaps(view), _worth(view), _flat(view))
+    return tuple(sentence for sentence in said if sentence)
 
 
 def _outside(view: BudgetView) -> str:
@@ -50,6 +52,9 @@ def _knee(view: BudgetView) -> str:
 def _binds(view: BudgetView) -> str:
     """What binds at the start, at the knee and at the end, told once where it stays the same."""
     last = len(view.bound) - 1
+    if view.bound[0] == view.bound[view.knee] == view.bound[last]:
+        first, most = (f"{view.bound_fraction[view.bound[0]][row]:.0%}" for row in (0, last))
+        return f"What binds: {view.bound[0]} at the start ({first} of the time), at the knee and at the end ({most})."
     places = ((0, "at the start"), (view.knee, "at the knee"), (last, "at the end"))
     said = [f"{view.bound[row]} {place} ({view.bound_fraction[view.bound[row]][row]:.0%} of the time)" for row, place in places]
     return f"What binds: {', '.join(said)}."
@@ -77,25 +82,30 @@ def _gaps(view: BudgetView) -> str:
         return ""
     stretches = " and ".join(f"between {view.resource.show(low)} and {view.resource.show(high)}" for low, high in view.gaps)
     exists = "no better design exists" if view.certified else "no better design was found"
-    verb = "save up for the next step, or spend less"
-    return f"{stretches[0].upper()}{stretches[1:]} {exists}: {verb}."
+    return f"{stretches[0].upper()}{stretches[1:]} {exists}: spend less, or go on to the next step."
 
 
-def _stop(view: BudgetView) -> tuple[str, ...]:
-    """Where more stops paying, and where the curve goes flat."""
-    show, money, name = view.resource.show, MONEY[view.resource.name], view.objective.name
-    more, worth = f"{100 * view.more_fraction:g}% more {money}", f"{100 * view.worth_fraction:g}% of {name}"
-    found: list[str] = []
+def _worth(view: BudgetView) -> str:
+    """Where more stops paying; empty where the whole range is flat."""
+    show, worth = view.resource.show, f"{100 * view.worth_fraction:g}% of {view.objective.name}"
+    more = f"{100 * view.more_fraction:g}% more {MONEY[view.resource.name]}"
+    if view.from_value >= view.dearest:
+        return ""
     if view.worth_value > view.to_value:
-        found.append(f"In this range {more} can still buy {worth}; that ends at {show(view.worth_value)}.")
-    elif view.worth_value <= max(view.from_value, view.cheapest):
-        found.append(f"Nowhere in this range does {more} buy {worth}.")
-    else:
-        found.append(f"Beyond {show(view.worth_value)}, {more} never again buys {worth}.")
-    if view.to_value >= view.dearest:
-        nothing = "no design is better" if view.certified else "nothing better was found"
-        found.append(f"From {show(view.dearest)} on the curve is flat: {nothing} at any {view.resource.name}{_limit(view)}.")
-    return tuple(found)
+        return f"Not before {show(view.worth_value)}, beyond this range, does {more} stop buying {worth} for good."
+    if view.worth_value <= max(view.from_value, view.cheapest):
+        return f"Nowhere in this range does {more} buy {worth}."
+    if view.worth_value == view.dearest:
+        return f"Up to the end {more} can buy {worth}."
+    return f"Beyond {show(view.worth_value)}, {more} never again buys {worth}."
+
+
+def _flat(view: BudgetView) -> str:
+    if view.to_value < view.dearest:
+        return ""
+    nothing = "no design is better" if view.certified else "nothing better was found"
+    money = f"however much {MONEY[view.resource.name]} there is"
+    return f"From {view.resource.show(view.dearest)} on the curve is flat: {nothing}, {money}{_limit(view)}."
 
 
 def _limit(view: BudgetView) -> str:
@@ -107,12 +117,13 @@ def _limit(view: BudgetView) -> str:
 
 
 def _average(view: BudgetView, first: int, last: int) -> float:
-    """Average elasticity between two steps."""
-    return abs(math.log(view.value[last] / view.value[first])) / math.log(view.cost[last] / view.cost[first])
+    """How much better 1% more makes the objective, at the average elasticity between two steps."""
+    elasticity = abs(math.log(view.value[last] / view.value[first])) / math.log(view.cost[last] / view.cost[first])
+    return 1.01**elasticity - 1.0 if view.objective.name == "throughput" else 1.0 - 1.01**-elasticity
 
 
 def _percent(value: float) -> str:
-    return f"{value:,.0f}%" if value >= 10 else f"{value:.2g}%"
+    return f"{100 * value:,.0f}%" if value >= 0.1 else f"{100 * value:.2g}%"
 
 
 def _times(ratio: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dse.hardware.design import FloatColumn
+from dse.hardware.design import FloatColumn, IntColumn
 from dse.hardware.shares import PARTS, Resource, shares
 from dse.hardware.space import Space
 from dse.model.binding import BOUNDS, bound_fractions
@@ -106,27 +106,25 @@ class Tradeoff:
         The steps themselves, `first` to `last`, where they are fewer than `points`, else budgets at equal ratios. Budgets above
         the dearest design would all give the same: only `high` stands for them. `row` counts from step `first`.
         """
-        inside: FloatColumn = self.costs[first : last + 1]
+        inside = self.costs[first : last + 1]
         if len(inside) < points:
             budgets = np.unique([low, *inside[inside >= low], high])
         elif high > inside[-1] == self.costs[-1]:
-            budgets = np.append(np.geomspace(low, inside[-1], points - 1), high)
+            budgets = np.array([*np.geomspace(low, float(inside[-1]), points - 1), high])
         else:
             budgets = np.geomspace(low, high, points)
-        at = marginal.in_force(self.costs, budgets)
-        return pd.DataFrame(
-            {
-                f"budget_{UNIT[self.of]}": budgets,
-                "row": at - first,
-                METRIC_COLUMNS[self.of]: self.costs[at],
-                METRIC_COLUMNS[self.space.objectives[0].metric]: self.values[at],
-                **self._more(budgets, more_fraction),
-            }
-        )
+        at, wanted = marginal.in_force(self.costs, budgets), METRIC_COLUMNS[self.space.objectives[0].metric]
+        columns: dict[str, FloatColumn | IntColumn] = {
+            f"budget_{UNIT[self.of]}": budgets,
+            "row": at - first,
+            METRIC_COLUMNS[self.of]: self.costs[at],
+            wanted: self.values[at],
+        }
+        return pd.DataFrame(columns | self._more(budgets, more_fraction))
 
 
 def _tightest(limits: tuple[Limit, ...], n: int) -> tuple[list[str], FloatColumn]:
     """Which limit each design uses most of, and what share of it; of limits that are a matter of degree."""
     gradual = [limit for limit in limits if limit.limit > 0]
     used = np.stack([np.broadcast_to(limit.values / limit.limit, n) for limit in gradual])
-    return [gradual[at].name for at in used.argmax(axis=0).tolist()], used.max(axis=0)
+    return [gradual[int(at)].name for at in used.argmax(axis=0)], used.max(axis=0)
