@@ -14,6 +14,9 @@ from dse.workload.workload import Workload
 TIMED_DESIGNS = 16_384
 """Designs that are evaluated to tell how long all of them would take."""
 
+TRIALS = 2000
+"""Designs that a search may try where it stands in."""
+
 Reporter = Callable[[str, int, int], None]
 """``report(stage, done, total)``; the stages are ``exact`` and ``search``."""
 
@@ -55,7 +58,7 @@ def _searched(workload: Workload, space: Space, seed: int | None, report: Report
         if report is not None:
             report("search", now.done, now.trials)
 
-    return search(workload, space, seed=seed, on_progress=told)
+    return search(workload, space, trials=TRIALS, seed=seed, on_progress=told)
 
 
 def _best_of_both(workload: Workload, space: Space, first: Front, second: Front) -> Front:

@@ -22,8 +22,8 @@ WORKLOADS = {"mlp": dse.load_workload("mlp"), "speech": dse.load_workload("speec
 SPACES = {name: dse.load_space(name) for name in ("edge", "datacenter", "three_knobs")}
 METRIC = {"price": "price_usd", "area": "area_mm2", "power": "power_w"}
 FEW = {
-    "edge": ("array_rows=8,32,128", "array_cols=8,48", "cores=1,8", "frequency=400MHz,1200MHz", "sram=64KiB,1MiB,16MiB")
-    + ("dataflow=weight_stationary", "double_buffer=true", "vector_lanes=64"),
+    "edge": ("array_rows=8,32,128", "array_cols=8,48", "cores=1,8", "frequency=1200MHz", "sram=64KiB,1MiB,16MiB")
+    + ("dataflow=weight_stationary", "double_buffer=true", "vector_lanes=64", "channels=1,4", "node=28nm,7nm"),
     "datacenter": ("array_rows=32,256", "array_cols=64", "cores=4,64", "frequency=1GHz", "sram=1MiB,64MiB", "channels=1,4,8")
     + ("dataflow=output_stationary", "vector_lanes=1024"),
     "three_knobs": ("compute_units=64,1000,20000", "bandwidth=1GB/s,10GB/s,100GB/s", "sram=16KiB,256KiB,4MiB,64MiB"),
@@ -46,12 +46,11 @@ def every_design(workload, space):
 
 
 def scenario_of(name):
-    return replace(WORKLOADS[name], scenarios=WORKLOADS[name].scenarios[:2])
+    return replace(WORKLOADS[name], scenarios=WORKLOADS[name].scenarios[:1])
 
 
 @pytest.mark.parametrize("space", SMALL)
-@pytest.mark.parametrize("of", RESOURCES)
-@pytest.mark.parametrize("objective", ["latency", "throughput", "energy"])
+@pytest.mark.parametrize(("of", "objective"), [("price", "latency"), ("area", "throughput"), ("power", "energy")])
 def test_the_curve_is_brute_force_at_every_budget(space, of, objective):
     workload = scenario_of("mlp")
     curve = dse.budget_curve(workload, SMALL[space], of=of, objective=objective)
@@ -60,7 +59,7 @@ def test_the_curve_is_brute_force_at_every_budget(space, of, objective):
     table = table[table["feasible"]]
     costs, values = table[METRIC[of]].to_numpy(), table[METRIC_COLUMNS[objective]].to_numpy()
     best = np.max if objective == "throughput" else np.min
-    for budget in [*costs, *(costs * 0.999999), *(costs * 1.000001), costs.max() * 9]:
+    for budget in [*costs, *(costs * 0.999999), costs.max() * 9]:
         affordable = values[costs <= budget]
         if not len(affordable):
             assert budget < curve.cheapest
@@ -91,7 +90,7 @@ def test_a_part_of_the_range_is_a_part_of_the_curve(space):
 
 
 def test_other_limits_are_kept_and_its_own_is_lifted():
-    workload, space = scenario_of("speech"), SMALL["edge"].with_budget("price=9USD", "power=2W")
+    workload, space = scenario_of("mlp"), SMALL["edge"].with_budget("price=9USD", "power=2W")
     curve = dse.budget_curve(workload, space)
     assert curve.dearest > 9
     assert curve.steps["power_w"].max() <= 2
@@ -158,7 +157,9 @@ def test_dearer_dram_takes_more_for_memory_alone_on_a_laminate(space):
 def test_what_binds_is_what_the_breakdown_says(name, space):
     workload = replace(WORKLOADS[name], scenarios=tuple(replace(each, weight=1.5) for each in WORKLOADS[name].scenarios[-2:]))
     home = SPACES[space]
-    home = replace(home, device=replace(home.device, dependency_latency_s=2e-7, vector="serial" if name == "mlp" else "overlapped"))
+    home = replace(
+        home, device=replace(home.device, dependency_latency_s=2e-7, vector="serial" if name == "mlp" else "overlapped")
+    )
     indices = home.random_indices(40, seed=3)
     runs = np.isfinite(dse.evaluate_many(workload, home.frame(indices), home)["latency_s"].to_numpy())
     indices = indices[runs][:4]
