@@ -11,7 +11,7 @@ import dse
 from dse.hardware.cost import component_costs
 from dse.hardware.design import DATAFLOWS
 from dse.hardware.parameters import completed
-from dse.hardware.shares import PARTS, RESOURCES, shares
+from dse.hardware.shares import PARTS, shares
 from dse.model.binding import BOUNDS, bound_fractions
 from dse.model.breakdown import breakdown
 from dse.model.work import work_of
@@ -22,17 +22,17 @@ WORKLOADS = {"mlp": dse.load_workload("mlp"), "speech": dse.load_workload("speec
 SPACES = {name: dse.load_space(name) for name in ("edge", "datacenter", "three_knobs")}
 METRIC = {"price": "price_usd", "area": "area_mm2", "power": "power_w"}
 FEW = {
-    "edge": ("array_rows=8,32,128", "array_cols=8,48", "cores=1,8", "frequency=1200MHz", "sram=64KiB,1MiB,16MiB")
-    + ("dataflow=weight_stationary", "double_buffer=true", "vector_lanes=64", "channels=1,4", "node=28nm,7nm"),
-    "datacenter": ("array_rows=32,256", "array_cols=64", "cores=4,64", "frequency=1GHz", "sram=1MiB,64MiB", "channels=1,4,8")
-    + ("dataflow=output_stationary", "vector_lanes=1024"),
-    "three_knobs": ("compute_units=64,1000,20000", "bandwidth=1GB/s,10GB/s,100GB/s", "sram=16KiB,256KiB,4MiB,64MiB"),
+    "edge": "array_rows=8,32,128 array_cols=8,48 cores=1,8 frequency=1200MHz sram=64KiB,1MiB,16MiB "
+    "dataflow=weight_stationary double_buffer=true vector_lanes=64 channels=1,4 node=28nm,7nm",
+    "datacenter": "array_rows=32,256 array_cols=64 cores=4,64 frequency=1GHz sram=1MiB,64MiB channels=1,4,8 "
+    "dataflow=output_stationary vector_lanes=1024",
+    "three_knobs": "compute_units=64,1000,20000 bandwidth=1GB/s,10GB/s,100GB/s sram=16KiB,256KiB,4MiB,64MiB",
 }
 
 
 def small(name):
     space = SPACES[name]
-    for setting in FEW[name]:
+    for setting in FEW[name].split():
         space = space.with_values(*setting.split("="))
     return space
 
@@ -156,10 +156,8 @@ def test_dearer_dram_takes_more_for_memory_alone_on_a_laminate(space):
 @pytest.mark.parametrize("space", ["edge", "datacenter", "three_knobs"])
 def test_what_binds_is_what_the_breakdown_says(name, space):
     workload = replace(WORKLOADS[name], scenarios=tuple(replace(each, weight=1.5) for each in WORKLOADS[name].scenarios[-2:]))
-    home = SPACES[space]
-    home = replace(
-        home, device=replace(home.device, dependency_latency_s=2e-7, vector="serial" if name == "mlp" else "overlapped")
-    )
+    home, vector = SPACES[space], "serial" if name == "mlp" else "overlapped"
+    home = replace(home, device=replace(home.device, dependency_latency_s=2e-7, vector=vector))
     indices = home.random_indices(40, seed=3)
     runs = np.isfinite(dse.evaluate_many(workload, home.frame(indices), home)["latency_s"].to_numpy())
     indices = indices[runs][:4]
