@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dse.model.breakdown import Result, evaluate
     from dse.model.reuse import ReuseCurve, reuse_curve
     from dse.report.reuse_view import ReuseView, reuse_view
+    from dse.search.budget import BudgetCurve, budget_curve
     from dse.search.exact import exact_front
     from dse.search.front import Front, evaluate_many
     from dse.search.study import search
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Advice",
+    "BudgetCurve",
     "Conv2d",
     "DseError",
     "Front",
@@ -50,6 +52,7 @@ __all__ = [
     "UnsupportedLayer",
     "Workload",
     "advise",
+    "budget_curve",
     "evaluate",
     "evaluate_many",
     "exact_front",
@@ -66,6 +69,7 @@ __all__ = [
 
 _HOMES = {
     "Advice": "dse.model.advice",
+    "BudgetCurve": "dse.search.budget",
     "Conv2d": "dse.workload.operations",
     "DseError": "dse.errors",
     "Front": "dse.search.front",
@@ -80,6 +84,7 @@ _HOMES = {
     "UnsupportedLayer": "dse.errors",
     "Workload": "dse.workload.workload",
     "advise": "dse.model.advice",
+    "budget_curve": "dse.search.budget",
     "evaluate": "dse.model.breakdown",
     "evaluate_many": "dse.search.front",
     "exact_front": "dse.search.exact",

@@ -61,8 +61,8 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
         "hypervolume": front.hypervolume,
         "hypervolume_reference": list(front.reference),
         "knee": front.knee,
-        "front": _records(front.designs),
-        "scenarios": {label(position): _records(result.scenarios) for position, result in enumerate(results)},
+        "front": records(front.designs),
+        "scenarios": {label(position): records(result.scenarios) for position, result in enumerate(results)},
         "shown": {label(position): int(row) for position, row in enumerate(rows)},
         "assumptions": list(front.space.assumptions()),
     }
@@ -76,15 +76,7 @@ def manifest(
     `settings` is what a search needs to go on with the run.
     """
     return {
-        "dse": __version__,
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": [without_password(word) for word in command],
-        "inputs": [
-            {"file": name, "given": str(path), "sha256": hashlib.sha256(copy_of(path)).hexdigest()}
-            for name, path in zip(copy_names(inputs), inputs, strict=True)
-        ],
+        **provenance(command, inputs),
         "settings": settings,
         "resumed_from": settings["resumed_from"] if settings is not None else None,
         "workload": front.workload.name,
@@ -103,6 +95,21 @@ def manifest(
     }
 
 
+def provenance(command: Sequence[str], inputs: Sequence[Path]) -> dict[str, Any]:
+    """Versions, the time, the command, and the inputs with their hashes."""
+    return {
+        "dse": __version__,
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": [without_password(word) for word in command],
+        "inputs": [
+            {"file": name, "given": str(path), "sha256": hashlib.sha256(copy_of(path)).hexdigest()}
+            for name, path in zip(copy_names(inputs), inputs, strict=True)
+        ],
+    }
+
+
 def write_run(
     front: Front,
     results: Sequence[Result],
@@ -118,15 +125,26 @@ def write_run(
 
     Raises `InputError` if the folder cannot be written.
     """
+    return write_folder(
+        output,
+        f"{front.workload.name}-{front.space.name}",
+        lambda folder: _fill(folder, front, results, rows, manifest(front, command, inputs, settings), inputs, pictures),
+    )
+
+
+def write_folder(output: Path, name: str, fill: Callable[[Path], None]) -> Path:
+    """Make a new folder `name` with a time stamp under `output`, filled by `fill`: all of it or nothing.
+
+    Raises `InputError` if it cannot be written.
+    """
     try:
         output.mkdir(parents=True, exist_ok=True)
         draft = output / f".{os.getpid()}.partial"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         try:
-            _fill(draft, front, results, rows, inputs, pictures)
-            _write_json(draft / "manifest.json", manifest(front, command, inputs, settings))
-            return _publish(draft, output, f"{front.workload.name}-{front.space.name}")
+            fill(draft)
+            return _publish(draft, output, name)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
@@ -139,8 +157,9 @@ def _fill(
     front: Front,
     results: Sequence[Result],
     rows: Sequence[int],
+    made_from: Mapping[str, Any],
     inputs: Sequence[Path],
-    pictures: dict[str, bytes],
+    pictures: Mapping[str, bytes],
 ) -> None:
     front.designs.to_csv(folder / "front.csv", index=False)
     if len(front.trials):
@@ -151,12 +170,18 @@ def _fill(
     ]
     pd.concat(shown, ignore_index=True).to_csv(folder / "scenarios.csv", index=False)
     results[list(rows).index(front.knee)].layers.to_csv(folder / "layers_knee.csv", index=False)
-    _write_json(folder / "result.json", result_json(front, results, rows))
+    write_json(folder / "result.json", result_json(front, results, rows))
+    write_json(folder / "manifest.json", made_from)
+    copy_inputs(folder, inputs)
+    for name, picture in pictures.items():
+        (folder / name).write_bytes(picture)
+
+
+def copy_inputs(folder: Path, inputs: Sequence[Path]) -> None:
+    """Keep copies of the inputs in the folder of a run."""
     (folder / "inputs").mkdir()
     for name, path in zip(copy_names(inputs), inputs, strict=True):
         (folder / "inputs" / name).write_bytes(copy_of(path))
-    for name, picture in pictures.items():
-        (folder / name).write_bytes(picture)
 
 
 def copy_names(inputs: Sequence[Path]) -> list[str]:
@@ -199,11 +224,13 @@ def _publish(draft: Path, output: Path, name: str) -> Path:
     raise OSError(17, "a thousand runs of the same second are there already")
 
 
-def _write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write plain values as a JSON file."""
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as plain JSON values."""
     return [_plain({str(key): value for key, value in record.items()}) for record in frame.to_dict(orient="records")]
 
 
@@ -225,9 +252,9 @@ def evaluation_json(result: Result, advice: Advice | None = None) -> dict[str, A
         "space": result.space.name,
         "design": _plain(asdict(result.design)),
         "totals": _plain({name: getattr(result, name) for name in totals}),
-        "scenarios": _records(result.scenarios),
+        "scenarios": records(result.scenarios),
         "memory": [memory_json(scenario) for scenario in result.workload.scenarios],
-        "layers": _records(result.layers),
+        "layers": records(result.layers),
         "advice": advice_json(advice) if advice is not None else None,
         "assumptions": list(result.space.assumptions()),
     }
