@@ -49,6 +49,7 @@ class Metrics:
     chosen: IntColumn | None
     floating_array: BoolColumn
     costs: Costs
+    rules_broken: BoolColumn
 
     def __len__(self) -> int:
         return len(self.latency_s)
@@ -134,13 +135,7 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
     for begin in range(0, len(designs), rows_per_pass):
         rows = slice(begin, begin + rows_per_pass)
         _pass(work, designs.take(rows), space.device, latency[rows], dram[rows], buffer[rows], macs[rows])
-    energy = (
-        macs * costs.mac_energy_j[:, None]
-        + work.vector_ops * costs.vector_energy_j_per_op[:, None]
-        + (buffer + dram) * costs.sram_energy_j_per_byte[:, None]
-        + dram * costs.dram_energy_j_per_byte[:, None]
-        + latency * costs.static_power_w[:, None]
-    )
+    energy = energy_of(costs, macs, work.vector_ops, buffer, dram, latency)
     floating = np.array([name in FLOATING_FORMATS for name in FORMATS])[designs.precision]
     chosen = chosen_runs(work, latency, costs.dram_capacity_bytes, space.budget)
 
@@ -155,6 +150,28 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
         chosen=chosen,
         floating_array=floating,
         costs=costs,
+        rules_broken=space.broken_rules(designs),
+    )
+
+
+def energy_of(
+    costs: Costs,
+    native_macs: FloatColumn,
+    vector_ops: FloatColumn,
+    buffer_bytes: FloatColumn,
+    dram_bytes: FloatColumn,
+    latency_s: FloatColumn,
+) -> FloatColumn:
+    """Energy of every design and run, shape (designs, runs) as all but `vector_ops` (runs,): arithmetic, buffer, DRAM, idle.
+
+    Off-chip bytes pass the buffer too. It rises with every figure, as computed: a bound is the same sum of bounds.
+    """
+    return (
+        native_macs * costs.mac_energy_j[:, None]
+        + vector_ops * costs.vector_energy_j_per_op[:, None]
+        + (buffer_bytes + dram_bytes) * costs.sram_energy_j_per_byte[:, None]
+        + dram_bytes * costs.dram_energy_j_per_byte[:, None]
+        + latency_s * costs.static_power_w[:, None]
     )
 
 

@@ -18,7 +18,8 @@ from dse.workload.memory import scenario_memory
 class Limit:
     """One limit over many designs: at most `limit` (SI) of `quantity`, which is `values`, shape (designs,).
 
-    `parts` is what a `Violation` of it says its value is made of.
+    `parts` is what a `Violation` of it says its value is made of. A rule of the space is a limit of the quantity ``forbidden``,
+    whose value is 1 where the rule is broken.
     """
 
     quantity: str
@@ -26,10 +27,13 @@ class Limit:
     limit: float
     values: FloatColumn
     parts: tuple[tuple[str, float], ...] = ()
+    rule: str | None = None
 
     @property
     def name(self) -> str:
-        """``latency:deep_speech_2@b4`` where a scenario is meant, else the quantity."""
+        """``latency:deep_speech_2@b4`` where a scenario is meant, ``forbidden: ...`` for a rule, else the quantity."""
+        if self.rule is not None:
+            return f"{self.quantity}: {self.rule}"
         return self.quantity if self.scenario is None else f"{self.quantity}:{self.scenario}"
 
     @property
@@ -43,7 +47,7 @@ class Limit:
 
 
 def limits(metrics: Metrics, space: Space) -> tuple[Limit, ...]:
-    """Every limit that applies: the budget's, each scenario's latency, and that weights and tensors fit the DRAM."""
+    """Every limit that applies: the budget's, each scenario's latency, that tensors fit the DRAM, and the space's rules."""
     work, budget, found = metrics.work, space.budget, list[Limit]()
     for quantity in ("price", "area", "power", "latency", "energy"):
         bound = budget.limit(quantity)
@@ -70,6 +74,10 @@ def limits(metrics: Metrics, space: Space) -> tuple[Limit, ...]:
     found.append(Limit(quantity="floating_point_on_integers", scenario=None, limit=0.0, values=integer_array))
     unmapped = np.where(np.isfinite(metrics.latency_s).all(axis=1), 0.0, 1.0 - integer_array)
     found.append(Limit(quantity="operations_without_mapping", scenario=None, limit=0.0, values=unmapped))
+    for rule, broken in zip(space.rules, metrics.rules_broken.T, strict=True):
+        found.append(
+            Limit(quantity="forbidden", scenario=None, limit=0.0, values=broken.astype(np.float64), rule=rule.text)
+        )
     return tuple(found)
 
 
@@ -88,5 +96,5 @@ def violations(found: tuple[Limit, ...], design: int) -> tuple[Violation, ...]:
     broken = [limit for limit in found if limit.values[design] > limit.limit]
     broken.sort(key=lambda limit: -limit.excess[design])
     return tuple(
-        Violation(limit.quantity, float(limit.values[design]), limit.limit, limit.scenario, limit.parts) for limit in broken
+        Violation(limit.quantity, float(limit.values[design]), limit.limit, limit.scenario, limit.parts, limit.rule) for limit in broken
     )

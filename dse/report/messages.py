@@ -29,6 +29,8 @@ def violation_text(violation: Violation) -> str:
         return "the SRAM is too small to run some operation at all"
     if violation.quantity == "floating_point_on_integers":
         return "its arrays multiply integers, and the workload is in floating point (set precision=bf16, or quantise)"
+    if violation.quantity == "forbidden":
+        return f"the space forbids it: {violation.rule}"
     if violation.quantity == "dram_needed_over_installed":
         return _memory_text(violation)
     dimension = DIMENSION[violation.quantity]
