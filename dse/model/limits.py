@@ -87,8 +87,11 @@ def feasible(found: tuple[Limit, ...]) -> BoolColumn:
 
 
 def nearest(found: tuple[Limit, ...]) -> int:
-    """The design whose worst excess is least: the one to show when nothing is feasible."""
-    return int(np.argmin(np.max([limit.excess for limit in found], axis=0)))
+    """The design to show when nothing is feasible: of least worst excess; of equals, that which breaks the fewest limits."""
+    excess = np.array([limit.excess for limit in found])
+    broken = np.array([limit.values > limit.limit for limit in found]).sum(axis=0)
+    beyond = np.where(np.isfinite(excess), np.maximum(excess, 0.0), 0.0).sum(axis=0)
+    return int(np.lexsort((beyond, broken, excess.max(axis=0)))[0])
 
 
 def violations(found: tuple[Limit, ...], design: int) -> tuple[Violation, ...]:

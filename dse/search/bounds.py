@@ -102,6 +102,13 @@ class Bounds:
             full[:, chosen.columns] = chosen.indices[designs[:, at]]
         return full
 
+    def numbers(self, designs: IntColumn) -> IntColumn:
+        """Boxes of one design as a number each, which may wrap round in a space beyond int64."""
+        found = np.zeros(len(designs), dtype=np.int64)
+        for at, chosen in enumerate(self.choices):
+            found = found * len(chosen) + designs[:, at]
+        return found
+
     def random_designs(self, n: int, seed: int) -> IntColumn:
         """Boxes of one design, drawn independently and evenly, shape (n, 6)."""
         draw = np.random.default_rng(seed)
