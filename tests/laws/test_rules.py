@@ -74,7 +74,7 @@ def some(draw, values, most):
 def ruled_space(draw):
     """A space of at most some thousand designs with one to four rules, and what they forbid as plain functions."""
     given = {name: some(draw, values, 3 if name in ("array_rows", "sram", "cores") else 2) for name, values in VALUES.items()}
-    chosen = [RULES[at] for at in draw.choice(len(RULES), size=draw.integers(1, 5), replace=False)]
+    chosen = [RULES[at] for at in draw.choice(len(RULES), size=draw.integers(1, 4), replace=False)]
     rules = [Rule.of(text, CHIP_NAMES, EDGE.technology.memories) for text, _ in chosen]
     judges = [judge for _, judge in chosen]
     if draw.random() < 0.6:
@@ -144,6 +144,15 @@ def test_every_allowed_design_is_drawn_as_often():
     counts = np.bincount(space.numbers(space.random_indices(60_000, seed=3)), minlength=space.size)
     assert (counts > 0).sum() == 6
     assert np.abs(counts[counts > 0] - 10_000).max() < 500
+
+
+def test_a_rule_that_divides_by_zero_is_judged_design_by_design():
+    """Whether one core for no lane is too many is not known of a box, and is of a design."""
+    given = {name: VALUES[name][-1:] for name in VALUES} | {"cores": (1, 2, 4), "vector_lanes": (0, 64)}
+    rule = Rule.of("cores / vector_lanes > 0.05", CHIP_NAMES, ())
+    front = exact_front(MLP, replace(EDGE, parameters=completed(given), rules=(rule,)).with_objectives("latency", "area"))
+    assert set(front.designs["vector_lanes"]) == {64}
+    assert set(front.designs["cores"]) <= {1, 2}
 
 
 def test_too_many_combinations_to_count_are_estimated_and_said_to_be():
