@@ -7,7 +7,7 @@ import pytest
 
 import dse
 from dse.errors import NoFeasibleDesign
-from dse.hardware.goals import METRICS
+from dse.hardware.goals import METRICS, Budget
 from dse.hardware.parameters import CHIP as CHIP_NAMES
 from dse.hardware.parameters import completed
 from dse.hardware.rules import Rule, only_with
@@ -150,7 +150,8 @@ def test_a_rule_that_divides_by_zero_is_judged_design_by_design():
     """Whether one core for no lane is too many is not known of a box, and is of a design."""
     given = {name: VALUES[name][-1:] for name in VALUES} | {"cores": (1, 2, 4), "vector_lanes": (0, 64)}
     rule = Rule.of("cores / vector_lanes > 0.05", CHIP_NAMES, ())
-    front = exact_front(MLP, replace(EDGE, parameters=completed(given), rules=(rule,)).with_objectives("latency", "area"))
+    space = replace(EDGE, parameters=completed(given), rules=(rule,), budget=Budget()).with_objectives("latency", "area")
+    front = exact_front(MLP, space)
     assert set(front.designs["vector_lanes"]) == {64}
     assert set(front.designs["cores"]) <= {1, 2}
 
