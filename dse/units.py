@@ -160,6 +160,8 @@ def format_quantity(value: float, dimension: str, digits: int = 3) -> str:
     if dimension == "price":
         cents = value == 0 or 0.1 <= abs(value) < 100
         return f"{value:,.2f} USD" if cents else f"{value:,.0f} USD" if abs(value) >= 100 else f"{value:.2g} USD"
+    if dimension == "ratio":
+        return f"{_figures(value, digits)}x"
     if dimension == "area":
         return f"{_figures(value, digits)} mm2"
     if dimension in _SHOWN_SMALL:

@@ -12,7 +12,16 @@ import typer
 
 from dse.cli.app import app
 from dse.cli.console import EXIT_INTERRUPTED, print_json, print_result, say
-from dse.cli.options import BudgetOption, JsonOption, ObjectivesOption, OutputOption, SetOption, SpaceOption, WorkloadArgument
+from dse.cli.options import (
+    AcrossOption,
+    BudgetOption,
+    JsonOption,
+    ObjectivesOption,
+    OutputOption,
+    SetOption,
+    SpaceOption,
+    WorkloadsArgument,
+)
 
 if TYPE_CHECKING:
     from dse.inputs.job import Job
@@ -32,8 +41,9 @@ class SamplerName(StrEnum):
 
 @app.command()
 def search(
-    workload: WorkloadArgument,
+    workload: WorkloadsArgument,
     space: SpaceOption = None,
+    across: AcrossOption = None,
     budget: BudgetOption = None,
     objectives: ObjectivesOption = None,
     fixed: SetOption = None,
@@ -43,14 +53,14 @@ def search(
     output: OutputOption = Path("outputs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Search a space for the Pareto-optimal machines for a workload, within the budget.
+    """Search a space for the Pareto-optimal machines for a workload, or for several together, within the budget.
 
     Example: dse search speech --space edge --budget price=25USD
     """
     from dse.inputs.job import load_job
     from dse.report.progress import progress
 
-    job = load_job(workload, space, budget=budget or (), objectives=objectives, fixed=fixed or ())
+    job = load_job(workload, space, across=across, budget=budget or (), objectives=objectives, fixed=fixed or ())
     from dse.search import study
 
     with progress(trials) as report:
@@ -69,8 +79,9 @@ def search(
 
 @app.command()
 def front(
-    workload: WorkloadArgument,
+    workload: WorkloadsArgument,
     space: SpaceOption = None,
+    across: AcrossOption = None,
     budget: BudgetOption = None,
     objectives: ObjectivesOption = None,
     fixed: SetOption = None,
@@ -89,7 +100,7 @@ def front(
     from dse.report.progress import progress
     from dse.search.exact import exact_front
 
-    job = load_job(workload, space, budget=budget or (), objectives=objectives, fixed=fixed or ())
+    job = load_job(workload, space, across=across, budget=budget or (), objectives=objectives, fixed=fixed or ())
     with progress(job.space.size) as report:
         begun = time.monotonic()
         found = exact_front(

@@ -11,6 +11,7 @@ from dse.inputs.fields import PrecisionText
 from dse.inputs.layer_schema import LayerText
 from dse.inputs.schema import TOLERANT, BlockText, FreeBatches, NetworkText, UnreadableLayer, WorkloadText
 from dse.inputs.shipped import find
+from dse.inputs.together import names_workloads, together_from
 from dse.inputs.wording import near_miss
 from dse.inputs.yaml import problems_in
 from dse.workload.network import INPUT, Network, Node
@@ -32,12 +33,13 @@ Entry = LayerText | BlockText | UnreadableLayer
 
 
 def load_workload(path_or_name: str | Path) -> Workload:
-    """A workload from a YAML file, or a shipped one by name (``speech``).
+    """A workload from a YAML file, or a shipped one by name (``speech``); of a file that names several, all of them together.
 
     Raises `InputError` with everything that is wrong in the file, each with its place and what to do; `UnsupportedLayer`
     if a layer kind is unknown.
     """
-    return workload_from(read_document(find("workloads", path_or_name)))
+    document = read_document(find("workloads", path_or_name))
+    return together_from(document, workload_from) if names_workloads(document) else workload_from(document)
 
 
 def workload_from(document: Document) -> Workload:

@@ -6,12 +6,14 @@ array, traffic is written into a ledger once per distinct buffer, and the kernel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dse.hardware.cost import Costs, component_costs
 from dse.hardware.design import FORMATS, BoolColumn, Designs, FloatColumn, IntColumn
+from dse.hardware.goals import SLOWDOWN
 from dse.hardware.space import Device, Space
 from dse.model import kernel
 from dse.model.batching import chosen_runs
@@ -70,9 +72,13 @@ class Metrics:
 
     def total(self, values: FloatColumn) -> FloatColumn:
         """Weighted sum over scenarios of values of runs: each scenario once, or one inference where the batch is free."""
+        return _weighted(self._counted(values), self.work.weight)
+
+    def _counted(self, values: FloatColumn) -> FloatColumn:
+        """Values of runs, per inference where the batch is free."""
         if all(not run.auto for run in self.work.runs):
-            return _weighted(values, self.work.weight)
-        return _weighted(values * self.of_runs(np.array([run.share for run in self.work.runs])), self.work.weight)
+            return values
+        return values * self.of_runs(np.array([run.share for run in self.work.runs]))
 
     @property
     def total_latency_s(self) -> FloatColumn:
@@ -95,9 +101,31 @@ class Metrics:
         share = self.work.weight / self.work.weight.sum()
         return np.exp(_weighted(np.log(self.batch) - np.log(self.latency_s), share))
 
+    def of_member(self, metric: str, name: str) -> FloatColumn:
+        """Latency, throughput, energy or dram_bytes of one of several workloads, as if it were alone."""
+        scenarios, share = self.work.of_member(name), self.work.member(name).share
+        weight = self.work.weight / share
+        if metric == "throughput":
+            served = np.log(self.batch) - np.log(self.latency_s)
+            return np.exp(_weighted(served, weight / weight[scenarios].sum(), scenarios))
+        values = {"latency": self.latency_s, "energy": self.energy_j, "dram_bytes": self.dram_bytes}[metric]
+        return _weighted(self._counted(values), weight, scenarios)
+
+    @property
+    def slowdown(self) -> FloatColumn:
+        """The worst of several workloads' latencies over their targets, which must be known."""
+        if not self.work.members or any(member.target_s is None for member in self.work.members):
+            raise KeyError(SLOWDOWN)
+        return np.max([self.of_member("latency", member.name) / member.target_s for member in self.work.members], axis=0)
+
     def metric(self, name: str) -> FloatColumn:
         """One figure of merit per design by its objective's name, in SI."""
+        metric, _, member = name.partition(":")
+        if member:
+            return self.of_member(metric, member)
         match name:
+            case "slowdown":
+                return self.slowdown
             case "latency":
                 return self.total_latency_s
             case "throughput":
@@ -116,11 +144,11 @@ class Metrics:
                 raise KeyError(name)
 
 
-def _weighted(values: FloatColumn, weight: FloatColumn) -> FloatColumn:
-    """Weighted sum over scenarios, added in their order: a design's total never depends on what is evaluated beside it."""
+def _weighted(values: FloatColumn, weight: FloatColumn, scenarios: Sequence[int] | None = None) -> FloatColumn:
+    """Weighted sum over (some) scenarios, added in order: a design's total never depends on what is evaluated beside it."""
     total = np.zeros(len(values))
-    for scenario, factor in enumerate(weight.tolist()):
-        total += factor * values[:, scenario]
+    for scenario in range(len(weight)) if scenarios is None else scenarios:
+        total += float(weight[scenario]) * values[:, scenario]
     return total
 
 

@@ -57,6 +57,11 @@ def limits(metrics: Metrics, space: Space) -> tuple[Limit, ...]:
         bound = latency_limit(work, index, budget)
         if bound is not None:
             found.append(Limit(quantity="latency", scenario=scenario.name, limit=bound, values=metrics.latency_s[:, index]))
+    for member in work.members:
+        bound = budget.scenario_limit(member.name)
+        if bound is not None:
+            values = metrics.of_member("latency", member.name)
+            found.append(Limit(quantity="latency", scenario=member.name, limit=bound, values=values))
     capacity = metrics.costs.dram_capacity_bytes
     needed = metrics.dram_bytes_needed
     fullest = int(needed.max(axis=0).argmax())

@@ -20,26 +20,48 @@ SHOWN = 12
 SCENARIO_MARK = "b"
 """A scenario's total is written as this and its batch."""
 
-DIMENSION = {
-    "latency": "time",
-    "throughput": "throughput",
-    "energy": "energy",
-    "dram_bytes": "traffic",
-    "price": "price",
-    "area": "area",
-    "power": "power",
-}
+
+
+class _ByMetric(dict[str, str]):
+    """By metric; that of one of several workloads (``latency:speech``) as that of all."""
+
+    def __missing__(self, name: str) -> str:
+        metric, colon, _ = name.partition(":")
+        if not colon:
+            raise KeyError(name)
+        return self[metric]
+
+
+class _Titles(_ByMetric):
+    def __missing__(self, name: str) -> str:
+        metric, colon, member = name.partition(":")
+        if not colon:
+            raise KeyError(name)
+        return f"{self[metric].partition(',')[0]} of {member}"
+
+
+DIMENSION = _ByMetric(
+    latency="time",
+    throughput="throughput",
+    energy="energy",
+    dram_bytes="traffic",
+    price="price",
+    area="area",
+    power="power",
+    slowdown="ratio",
+)
 """Metric -> how `format_quantity` writes it."""
 
-TITLE = {
-    "latency": "latency, all scenarios once",
-    "throughput": "throughput, geometric mean of inferences/s",
-    "energy": "energy, all scenarios once",
-    "dram_bytes": "off-chip traffic, all scenarios once",
-    "price": "price of the parts",
-    "area": "die area",
-    "power": "peak power",
-}
+TITLE = _Titles(
+    latency="latency, all scenarios once",
+    throughput="throughput, geometric mean of inferences/s",
+    energy="energy, all scenarios once",
+    dram_bytes="off-chip traffic, all scenarios once",
+    price="price of the parts",
+    area="die area",
+    power="peak power",
+    slowdown="slowdown, the worst latency over its target",
+)
 
 
 RIGHT_EDGE = 100.0

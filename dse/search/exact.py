@@ -14,8 +14,9 @@ Boxes are taken last in, first out, a block at a time, so that memory stays boun
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,9 @@ from dse.search.bounds import Bounds, bounds_of
 from dse.search.every import front_of_every_design
 from dse.search.factors import NothingPermitted
 from dse.search.front import Certificate, Front, make_front, no_feasible_design, score
-from dse.workload.workload import Workload
+from dse.search.judged import TARGET_SECONDS, judged
+from dse.workload.together import together
+from dse.workload.workload import Across, Workload
 
 EPSILONS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0)
 """Of the passes; the last is exact."""
@@ -51,9 +54,10 @@ NEAREST_OF = 20_000
 
 
 def exact_front(
-    workload: Workload,
+    workload: Workload | Sequence[Workload],
     space: Space,
     *,
+    across: Across | None = None,
     seconds: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Front:
@@ -62,9 +66,11 @@ def exact_front(
     With `seconds` the search ends about then, and the certificate gives the epsilon that was reached: every feasible design is
     within a factor of 1 + epsilon of a returned one in every objective (with too little time for any, the best of a few drawn
     at random and no epsilon). `on_progress(covered, size)` is called after each block.
+    Several workloads are judged `across` them (see `dse.combine`); where that needs the least latency of each, it is found first.
     For a workload with a free batch every design is evaluated instead. Raises `NoFeasibleDesign` if no design keeps the limits.
     Ctrl-C keeps the front so far, and the certificate says what is known of it.
     """
+    workload, space = judged(together(workload, across), space, partial(exact_front, seconds=TARGET_SECONDS))
     if any(scenario.auto for scenario in workload.scenarios):
         return front_of_every_design(workload, space, on_progress=on_progress)
     deadline = None if seconds is None else time.monotonic() + seconds

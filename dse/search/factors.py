@@ -20,6 +20,7 @@ import numpy as np
 
 from dse.hardware.cost import component_costs, edge_bytes_per_cycle
 from dse.hardware.design import FORMATS, Designs, FloatColumn, IntColumn
+from dse.hardware.goals import SLOWDOWN
 from dse.hardware.space import Space
 from dse.model.dominance import not_dominated
 from dse.model.evaluate import distinct_arrays, first_load_bytes, storage_of_designs, weight_factor
@@ -69,11 +70,12 @@ class Needs:
     @classmethod
     def of(cls, space: Space, work: Work) -> Needs:
         """Those of a space's objectives and budget and of the scenarios' own limits."""
-        named = {objective.metric for objective in space.objectives}
+        named = {objective.kind for objective in space.objectives}
         named |= {name for name in ("price", "power", "latency", "energy") if space.budget.limit(name) is not None}
-        limits = [limit for each in work.scenarios for limit in (each.latency_limit_s, space.budget.scenario_limit(each.name))]
+        limits = [each.latency_limit_s for each in work.scenarios]
+        limits += [space.budget.scenario_limit(each.name) for each in (*work.scenarios, *work.members)]
         energy = "energy" in named
-        time = energy or bool(named & {"latency", "throughput"}) or any(limit is not None for limit in limits)
+        time = energy or bool(named & {"latency", "throughput", SLOWDOWN}) or any(limit is not None for limit in limits)
         return cls(time=time, energy=energy, dram=time or "dram_bytes" in named, power="power" in named, price="price" in named)
 
 

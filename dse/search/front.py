@@ -10,6 +10,7 @@ import pandas as pd
 
 from dse.errors import InputError, NoFeasibleDesign, Problem, Violation
 from dse.hardware.design import Designs, FloatColumn, IntColumn
+from dse.hardware.goals import OF_A_WORKLOAD, SLOWDOWN
 from dse.hardware.space import Space
 from dse.model.breakdown import Result, breakdown
 from dse.model.evaluate import Metrics, evaluate_designs
@@ -97,15 +98,30 @@ class Front:
 BLOCK = 131_072
 """Designs evaluated at once."""
 
-METRIC_COLUMNS = {
-    "latency": "latency_s",
-    "throughput": "throughput_per_s",
-    "energy": "energy_j",
-    "price": "price_usd",
-    "area": "area_mm2",
-    "power": "power_w",
-    "dram_bytes": "dram_bytes",
-}
+
+class _Columns(dict[str, str]):
+    """Columns by objective; that of one of several workloads has its name behind: ``latency_s[speech]``."""
+
+    def __missing__(self, name: str) -> str:
+        metric, _, member = name.partition(":")
+        if name == SLOWDOWN:
+            return SLOWDOWN
+        if not member:
+            raise KeyError(name)
+        return f"{self[metric]}[{member}]"
+
+
+METRIC_COLUMNS = _Columns(
+    {
+        "latency": "latency_s",
+        "throughput": "throughput_per_s",
+        "energy": "energy_j",
+        "price": "price_usd",
+        "area": "area_mm2",
+        "power": "power_w",
+        "dram_bytes": "dram_bytes",
+    }
+)
 """Objective name -> column of the tables."""
 
 
@@ -161,8 +177,12 @@ def table(space: Space, scored: Scored, *, per_scenario: bool = True) -> pd.Data
 
 
 def metric_columns(metrics: Metrics, designs: Designs, *, per_scenario: bool) -> dict[str, FloatColumn]:
-    """Totals by column name and, if asked, each scenario's latency, throughput, utilisation and energy."""
+    """Totals by column name, those of several workloads too and, if asked, each scenario's latency, throughput, utilisation and energy."""
     columns: dict[str, FloatColumn] = {column: metrics.metric(name) for name, column in METRIC_COLUMNS.items()}
+    for member in metrics.work.members:
+        columns |= {METRIC_COLUMNS[name]: metrics.metric(name) for name in (f"{each}:{member.name}" for each in OF_A_WORKLOAD)}
+    if metrics.work.members and all(member.target_s is not None for member in metrics.work.members):
+        columns[SLOWDOWN] = metrics.slowdown
     if per_scenario:
         peak = OPS_PER_MAC * designs.macs_per_cycle * designs.frequency_hz
         macs, batch = metrics.of_runs(metrics.work.macs), np.broadcast_to(metrics.batch, metrics.latency_s.shape)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -25,8 +26,11 @@ from dse.hardware.design import FloatColumn, IntColumn
 from dse.hardware.parameters import suggestion
 from dse.hardware.space import Parameter, Space
 from dse.search import pareto
+from dse.search.exact import exact_front
 from dse.search.front import BLOCK, Front, Scored, certificate, make_front, score, table
-from dse.workload.workload import Workload
+from dse.search.judged import TARGET_SECONDS, judged
+from dse.workload.together import together
+from dse.workload.workload import Across, Workload
 
 Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random", "qmc"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
@@ -53,9 +57,10 @@ class Progress:
 
 
 def search(
-    workload: Workload,
+    workload: Workload | Sequence[Workload],
     space: Space,
     *,
+    across: Across | None = None,
     trials: int = DEFAULT_TRIALS,
     sampler: Sampler = "nsga2",
     seed: int | None = 0,
@@ -63,12 +68,13 @@ def search(
 ) -> Front:
     """Search `space` for the Pareto-optimal designs of `workload` within the budget.
 
-    Same seed, same front. Where `trials` are enough for every design of the space, none is left out, and the front is certified.
+    Several workloads are judged `across` them: mean, worst or each its own objective (see `dse.combine`). Same seed, same front. Where `trials` are enough for every design of the space, none is left out, and the front is certified.
     Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
     Raises `NoFeasibleDesign` if nothing evaluated keeps the limits, and `InputError` for a sampler that cannot run here.
     """
     if trials < 1:
         raise InputError(Problem(f"{trials} trials: a search tries at least one design"))
+    workload, space = judged(together(workload, across), space, partial(exact_front, seconds=TARGET_SECONDS))
     ledger = _Ledger(workload=workload, space=space)
     study = _study(space, sampler, seed)
     distributions = {parameter.name: _distribution(parameter) for parameter in space.free_parameters}
