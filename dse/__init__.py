@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dse.search.front import Front, evaluate_many
     from dse.search.study import search
     from dse.workload.operations import Conv2d, Gemm
+    from dse.workload.together import combine
     from dse.workload.workload import Workload
 
 __version__ = "0.1.0"
@@ -46,6 +47,7 @@ __all__ = [
     "UnsupportedLayer",
     "Workload",
     "advise",
+    "combine",
     "evaluate",
     "evaluate_many",
     "exact_front",
@@ -72,6 +74,7 @@ _HOMES = {
     "UnsupportedLayer": "dse.errors",
     "Workload": "dse.workload.workload",
     "advise": "dse.model.advice",
+    "combine": "dse.workload.together",
     "evaluate": "dse.model.breakdown",
     "evaluate_many": "dse.search.front",
     "exact_front": "dse.search.exact",

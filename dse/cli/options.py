@@ -62,7 +62,9 @@ BudgetOption = Annotated[
 ObjectivesOption = Annotated[
     str | None,
     typer.Option(
-        "--objectives", metavar="A,B", help="One to four of latency, throughput, energy, price, area, power, dram_bytes, or latency:WORKLOAD."
+        "--objectives",
+        metavar="A,B",
+        help="One to four of latency, throughput, energy, price, area, power, dram_bytes, or latency:WORKLOAD.",
     ),
 ]
 SetOption = Annotated[

@@ -42,8 +42,8 @@ _TOKEN = re.compile(
     r"""(?P<text>'[^']*'|"[^"]*")|(?<![\w.])(?P<number>(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\W\d_]\w*(?:/\w+)?)"""
 )
 _FOREIGN = {"&&": "and", "||": "or", "&": "and", "|": "or"}
-_COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
-_COMPUTED = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_COMPARED: Mapping[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+_COMPUTED: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 
 class ConditionError(ValueError):
@@ -188,7 +188,9 @@ class _Reader:
             case ast.IfExp() | ast.Lambda() | ast.Call() | ast.Subscript() | ast.Attribute():
                 self._fail("no calls, dots, brackets or ifs are known here", self._at(node))
             case _:
-                self._fail("this has no meaning here", self._at(node), "known: and or not in, < <= > >= == !=, + - * /")
+                pass
+        known = "known: and or not in, < <= > >= == !=, + - * /"
+        raise ConditionError("this has no meaning here", self._at(node), self._text, known)
 
     def _named(self, node: ast.Name) -> _Typed:
         at = self._at(node)
@@ -205,7 +207,9 @@ class _Reader:
         if kind.flag:
             return _Typed(Named(node.id), None, "true or false")
         if kind.choices:
-            self._fail(f"{node.id} is a name, not a number", at, f"compare it: {node.id} == '...', or {node.id} in ['...', '...']")
+            self._fail(
+                f"{node.id} is a name, not a number", at, f"compare it: {node.id} == '...', or {node.id} in ['...', '...']"
+            )
         said = f"{node.id} is {noun(kind.dimension)}" if kind.dimension else f"{node.id} is a bare number"
         return _Typed(Named(node.id), _powers(kind.dimension), said)
 

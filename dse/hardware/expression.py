@@ -42,10 +42,10 @@ COLUMNS: Mapping[str, str] = {
 """Parameter -> attribute of `Designs`."""
 
 OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
 }
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
@@ -212,6 +212,8 @@ class Comparison(Expression):
                 return COMPARISONS[self.sign](most, low), COMPARISONS[self.sign](least, high)
             case ">" | ">=":
                 return COMPARISONS[self.sign](least, high), COMPARISONS[self.sign](most, low)
+            case _:
+                pass
         apart = (most < low) | (high < least)
         equal = (least == most) & (low == high) & (least == low)
         return (equal, ~apart) if self.sign == "==" else (apart, ~equal)

@@ -121,7 +121,7 @@ def draw_allowed(space: Space, indices: IntColumn, draw: np.random.Generator) ->
                 indices[:, group.columns] = group.indices(draw.choice(numbers, size=len(indices)))
             continue
         for _ in range(MOST_ROUNDS):
-            wrong = np.flatnonzero(~group.is_allowed(indices[:, group.columns]))
+            wrong: IntColumn = np.flatnonzero(~group.is_allowed(indices[:, group.columns]))
             if not len(wrong):
                 break
             indices[np.ix_(wrong, group.columns)] = group.drawn(len(wrong), draw)
@@ -138,7 +138,7 @@ class _Group:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return tuple(len(self.space.parameters[column]) for column in self.columns)
+        return tuple(len(self.space.parameters[column]) for column in self.columns.tolist())
 
     @property
     def size(self) -> int:
@@ -153,7 +153,7 @@ class _Group:
     def is_allowed(self, indices: IntColumn) -> BoolColumn:
         full = np.zeros((len(indices), len(self.space.parameters)), dtype=np.int64)
         full[:, self.columns] = indices
-        return ~broken(self.rules, self.space.designs(full)).any(axis=1)
+        return np.asarray(~broken(self.rules, self.space.designs(full)).any(axis=1), dtype=np.bool_)
 
     def allowed_numbers(self) -> IntColumn:
         """Combinations by number, the last parameter running fastest."""

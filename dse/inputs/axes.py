@@ -48,7 +48,9 @@ class AxisText:
         by = [name for name in CHIP if name not in (self.name, "bandwidth")]
         told = "values that each value of another parameter allows (of the memory, unless 'by' names another)"
         properties = {"by": {"enum": by, "default": "memory"}}
-        forms.append({"type": "object", "description": told, "properties": properties, "additionalProperties": {"anyOf": forms[:]}})
+        forms.append(
+            {"type": "object", "description": told, "properties": properties, "additionalProperties": {"anyOf": forms[:]}}
+        )
         return {"description": self.description, "anyOf": forms}
 
 

@@ -76,7 +76,9 @@ def together_from(document: Document, read: Callable[[Document], Workload]) -> W
             other = read_document(find("workloads", member.file, beside=Path(document.file)))
         except InputError as failure:
             place = document.place(("workloads", index))
-            raise InputError([Problem(problem.message, problem.place or place, problem.remedy) for problem in failure.problems]) from None
+            raise InputError(
+                [Problem(problem.message, problem.place or place, problem.remedy) for problem in failure.problems]
+            ) from None
         if names_workloads(other):
             message = f"{member.file} is made of several workloads itself"
             raise InputError(Problem(message, document.place(("workloads", index)), "name its members instead"))

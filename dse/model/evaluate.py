@@ -114,9 +114,12 @@ class Metrics:
     @property
     def slowdown(self) -> FloatColumn:
         """The worst of several workloads' latencies over their targets, which must be known."""
-        if not self.work.members or any(member.target_s is None for member in self.work.members):
-            raise KeyError(SLOWDOWN)
-        return np.max([self.of_member("latency", member.name) / member.target_s for member in self.work.members], axis=0)
+        worst = np.zeros(len(self))
+        for member in self.work.members:
+            if member.target_s is None:
+                raise KeyError(SLOWDOWN)
+            worst = np.maximum(worst, self.of_member("latency", member.name) / member.target_s)
+        return worst
 
     def metric(self, name: str) -> FloatColumn:
         """One figure of merit per design by its objective's name, in SI."""

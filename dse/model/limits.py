@@ -80,9 +80,7 @@ def limits(metrics: Metrics, space: Space) -> tuple[Limit, ...]:
     unmapped = np.where(np.isfinite(metrics.latency_s).all(axis=1), 0.0, 1.0 - integer_array)
     found.append(Limit(quantity="operations_without_mapping", scenario=None, limit=0.0, values=unmapped))
     for rule, broken in zip(space.rules, metrics.rules_broken.T, strict=True):
-        found.append(
-            Limit(quantity="forbidden", scenario=None, limit=0.0, values=broken.astype(np.float64), rule=rule.text)
-        )
+        found.append(Limit(quantity="forbidden", scenario=None, limit=0.0, values=broken.astype(np.float64), rule=rule.text))
     return tuple(found)
 
 
@@ -104,5 +102,6 @@ def violations(found: tuple[Limit, ...], design: int) -> tuple[Violation, ...]:
     broken = [limit for limit in found if limit.values[design] > limit.limit]
     broken.sort(key=lambda limit: -limit.excess[design])
     return tuple(
-        Violation(limit.quantity, float(limit.values[design]), limit.limit, limit.scenario, limit.parts, limit.rule) for limit in broken
+        Violation(limit.quantity, float(limit.values[design]), limit.limit, limit.scenario, limit.parts, limit.rule)
+        for limit in broken
     )

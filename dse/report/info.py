@@ -21,7 +21,6 @@ SCENARIO_MARK = "b"
 """A scenario's total is written as this and its batch."""
 
 
-
 class _ByMetric(dict[str, str]):
     """By metric; that of one of several workloads (``latency:speech``) as that of all."""
 
@@ -74,6 +73,21 @@ def label(position: int) -> str:
     return (
         letters[position] if position < len(letters) else letters[position // len(letters) - 1] + letters[position % len(letters)]
     )
+
+
+def member_totals(result: Result) -> dict[str, dict[str, float]]:
+    """Latency, energy and traffic (SI) of each of several workloads on one design, and its share of the mean."""
+    found: dict[str, dict[str, float]] = {}
+    for member in result.workload.members:
+        own = [index for index, scenario in enumerate(result.workload.scenarios) if scenario.member == member.name]
+        counted = [
+            result.workload.scenarios[index].weight / member.share * result.workload.scenarios[index].share for index in own
+        ]
+        found[member.name] = {
+            column: float(np.dot(counted, result.scenarios[column].to_numpy(dtype=np.float64)[own]))
+            for column in ("latency_s", "energy_j", "dram_bytes")
+        } | {"share": member.share}
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

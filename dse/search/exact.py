@@ -110,7 +110,7 @@ def exact_front(
     )
 
 
-class _OutOfTime(Exception):  # noqa: N818 - a signal, not an error
+class _OutOfTime(Exception):
     """The deadline came before there was anything to search."""
 
 
@@ -118,8 +118,8 @@ def _drawn_front(workload: Workload, space: Space, *, interrupted: bool) -> Fron
     """The best of some designs drawn at random, where the factors could not be prepared to the end; few buffers, to be quick."""
     at = next(index for index, parameter in enumerate(space.parameters) if parameter.name == "sram")
     axis = space.parameters[at]
-    chosen = np.unique(np.linspace(0, len(axis) - 1, DRAWN_BUFFERS).astype(np.int64))
-    few = replace(axis, values=tuple(axis.values[index] for index in chosen))
+    chosen: IntColumn = np.unique(np.linspace(0, len(axis) - 1, DRAWN_BUFFERS).astype(np.int64))
+    few = replace(axis, values=tuple(axis.values[index] for index in map(int, chosen)))
     thin = replace(space, parameters=(*space.parameters[:at], few, *space.parameters[at + 1 :]))
     indices = np.unique(thin.random_indices(DRAWN_DESIGNS, seed=0), axis=0)
     scored = score(workload, thin, indices)

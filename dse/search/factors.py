@@ -45,7 +45,7 @@ ARRAY_CELLS_AT_ONCE = 4_000_000
 """Arrays x operations whose table is held while arrays are pruned."""
 
 
-class NothingPermitted(Exception):  # noqa: N818 - an answer, not an error
+class NothingPermitted(Exception):
     """The rules of the space leave no choice of some factor."""
 
 

@@ -86,6 +86,12 @@ class Front:
             f"<Front of {len(self)} designs ({names}): {self.workload.name} on {self.space.name}; {self.certificate.statement}>"
         )
 
+    @property
+    def reference_by_objective(self) -> dict[str, float]:
+        """The point up to which volume is counted, in SI by objective; a throughput as a throughput."""
+        pairs = zip(self.space.objectives, self.reference, strict=True)
+        return {objective.metric: 1.0 / loss if objective.maximise else loss for objective, loss in pairs}
+
     def result(self, row: int) -> Result:
         """The layer-by-layer breakdown of one design of the front."""
         return breakdown(self.workload, self.space, self.space.designs(self.indices[row : row + 1]))
@@ -177,7 +183,7 @@ def table(space: Space, scored: Scored, *, per_scenario: bool = True) -> pd.Data
 
 
 def metric_columns(metrics: Metrics, designs: Designs, *, per_scenario: bool) -> dict[str, FloatColumn]:
-    """Totals by column name, those of several workloads too and, if asked, each scenario's latency, throughput, utilisation and energy."""
+    """Totals by column name, also of each of several workloads; if asked, each scenario's latency, throughput, use and energy."""
     columns: dict[str, FloatColumn] = {column: metrics.metric(name) for name, column in METRIC_COLUMNS.items()}
     for member in metrics.work.members:
         columns |= {METRIC_COLUMNS[name]: metrics.metric(name) for name in (f"{each}:{member.name}" for each in OF_A_WORKLOAD)}

@@ -23,11 +23,14 @@ def judged(workload: Workload, space: Space, front_of: FrontOf) -> tuple[Workloa
     """The workload with every target known that its judging needs, and the space with the objectives that `across` means.
 
     ``worst`` puts the slowdown in the place of latency, ``each`` every workload's own latency and throughput in the place of
-    those of all. `front_of` finds the least latency of one of them where that is needed. Raises `InputError` for objectives that do not fit the workload.
+    those of all. `front_of` finds the least latency of one of them where that is needed. Raises `InputError` for objectives that
+    do not fit the workload.
     """
     space = replace(space, objectives=_objectives(workload, space))
     if any(objective.metric == SLOWDOWN for objective in space.objectives):
-        workload = replace(workload, members=tuple(_with_target(workload, space, member, front_of) for member in workload.members))
+        workload = replace(
+            workload, members=tuple(_with_target(workload, space, member, front_of) for member in workload.members)
+        )
     return workload, space
 
 
@@ -60,7 +63,7 @@ def _objectives(workload: Workload, space: Space) -> tuple[Objective, ...]:
     if len(dict.fromkeys(wanted)) > MOST_OBJECTIVES:
         problems.append(
             Problem(
-                f"each of {len(members)} workloads its own objective makes {len(wanted)}: {', '.join(wanted)}; at most {MOST_OBJECTIVES}",
+                f"an objective for each workload makes {len(wanted)}: {', '.join(wanted)}; at most {MOST_OBJECTIVES}",
                 remedy="name fewer objectives (--objectives latency,price), or judge across: worst",
             )
         )

@@ -33,7 +33,8 @@ def lies_in(space: Space, parameters: Sequence[str]) -> Callable[[frozenset[str]
 def permitted(space: Space, parameters: Sequence[str], designs: Designs) -> BoolColumn:
     """Which choices of a factor (see `Choices.designs`) no rule over that factor alone forbids."""
     inside = lies_in(space, parameters)
-    return ~broken([rule for rule in space.rules if inside(rule.names)], designs).any(axis=1)
+    own = [rule for rule in space.rules if inside(rule.names)]
+    return np.asarray(~broken(own, designs).any(axis=1), dtype=np.bool_)
 
 
 def rule_criteria(space: Space, parameters: Sequence[str], designs: Designs) -> list[FloatColumn]:

@@ -68,7 +68,8 @@ def search(
 ) -> Front:
     """Search `space` for the Pareto-optimal designs of `workload` within the budget.
 
-    Several workloads are judged `across` them: mean, worst or each its own objective (see `dse.combine`). Same seed, same front. Where `trials` are enough for every design of the space, none is left out, and the front is certified.
+    Several workloads are judged `across` them: mean, worst or each its own objective (see `dse.combine`). Same seed, same front.
+    Where `trials` are enough for every design of the space, none is left out, and the front is certified.
     Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
     Raises `NoFeasibleDesign` if nothing evaluated keeps the limits, and `InputError` for a sampler that cannot run here.
     """
