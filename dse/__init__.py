@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dse.search.front import Front, evaluate_many
     from dse.search.study import search
     from dse.workload.operations import Conv2d, Gemm
+    from dse.workload.together import combine
     from dse.workload.workload import Workload
 
 __version__ = "0.1.0"
@@ -53,6 +54,7 @@ __all__ = [
     "Workload",
     "advise",
     "budget_curve",
+    "combine",
     "evaluate",
     "evaluate_many",
     "exact_front",
@@ -85,6 +87,7 @@ _HOMES = {
     "Workload": "dse.workload.workload",
     "advise": "dse.model.advice",
     "budget_curve": "dse.search.budget",
+    "combine": "dse.workload.together",
     "evaluate": "dse.model.breakdown",
     "evaluate_many": "dse.search.front",
     "exact_front": "dse.search.exact",

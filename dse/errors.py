@@ -59,7 +59,8 @@ class UnsupportedLayer(InputError):
 class Violation:
     """One broken limit: ``quantity`` is ``value`` where at most ``limit`` is allowed (SI units).
 
-    ``parts`` says what the value is made of, where that helps: kinds of memory and their bytes.
+    ``parts`` says what the value is made of, where that helps: kinds of memory and their bytes. ``rule`` is the text of a rule
+    of the space where the quantity is ``forbidden``.
     """
 
     quantity: str
@@ -67,6 +68,7 @@ class Violation:
     limit: float
     scenario: str | None = None
     parts: tuple[tuple[str, float], ...] = ()
+    rule: str | None = None
 
 
 class NoFeasibleDesign(DseError):

@@ -92,14 +92,14 @@ def parse_quantity(text: object, dimension: str) -> float:
     """
     example = EXAMPLES[dimension]
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
-        raise UnitError(f"expected {_noun(dimension)} such as '{example}', got {'nothing' if text is None else repr(text)}")
+        raise UnitError(f"expected {noun(dimension)} such as '{example}', got {'nothing' if text is None else repr(text)}")
     match = _QUANTITY.fullmatch(str(text))
     if match is None:
-        raise UnitError(f"{text!r} is not {_noun(dimension)}; write a number and a unit, such as '{example}'")
+        raise UnitError(f"{text!r} is not {noun(dimension)}; write a number and a unit, such as '{example}'")
     number, unit = float(match[1].replace("_", "")), match[2]
     units = UNITS[dimension]
     if unit is None:
-        raise UnitError(f"{text} has no unit; write {_noun(dimension)} with one, such as '{example}'")
+        raise UnitError(f"{text} has no unit; write {noun(dimension)} with one, such as '{example}'")
     if unit not in units:
         raise UnitError(f"{text!r}: {_why_not(unit, dimension)}")
     value = number * units[unit]
@@ -108,21 +108,21 @@ def parse_quantity(text: object, dimension: str) -> float:
     return value
 
 
-def _noun(dimension: str) -> str:
+def noun(dimension: str) -> str:
     """What a sentence calls a quantity, with its article.
 
-    >>> _noun("energy"), _noun("bytes")
+    >>> noun("energy"), noun("bytes")
     ('an energy', 'a size in bytes')
     """
-    noun = _NOUNS.get(dimension, dimension)
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    name = _NOUNS.get(dimension, dimension)
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _why_not(unit: str, dimension: str) -> str:
     example = EXAMPLES[dimension]
     other = next((name for name, units in UNITS.items() if unit in units), None)
     if other is not None:
-        return f"{unit} is a unit of {_NOUNS.get(other, other)}, and {_noun(dimension)} is needed, such as '{example}'"
+        return f"{unit} is a unit of {_NOUNS.get(other, other)}, and {noun(dimension)} is needed, such as '{example}'"
     near = [known for known in UNITS[dimension] if known.lower() == unit.lower()]
     near = near or difflib.get_close_matches(unit, UNITS[dimension], n=1, cutoff=0.5)
     return f"unknown unit {unit!r}" + (f"; did you mean {near[0]}?" if near else f"; write it like '{example}'")
@@ -160,6 +160,8 @@ def format_quantity(value: float, dimension: str, digits: int = 3) -> str:
     if dimension == "price":
         cents = value == 0 or 0.1 <= abs(value) < 100
         return f"{value:,.2f} USD" if cents else f"{value:,.0f} USD" if abs(value) >= 100 else f"{value:.2g} USD"
+    if dimension == "ratio":
+        return f"{_figures(value, digits)}x"
     if dimension == "area":
         return f"{_figures(value, digits)} mm2"
     if dimension in _SHOWN_SMALL:

@@ -28,6 +28,30 @@ WorkloadArgument = Annotated[
         metavar="WORKLOAD", help="A workload file, or a shipped name such as speech.", autocompletion=complete_workload
     ),
 ]
+OptionalWorkloadsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[WORKLOAD]...",
+        help="One workload or several: files, or shipped names such as speech. Left out with --resume.",
+        autocompletion=complete_workload,
+    ),
+]
+WorkloadsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="WORKLOAD...",
+        help="One workload or several: files, or shipped names such as speech.",
+        autocompletion=complete_workload,
+    ),
+]
+AcrossOption = Annotated[
+    str | None,
+    typer.Option(
+        "--across",
+        metavar="HOW",
+        help="How several workloads are judged: mean, worst (latency over the least of each) or each (an objective of its own).",
+    ),
+]
 SpaceOption = Annotated[
     str | None,
     typer.Option(
@@ -46,7 +70,9 @@ BudgetOption = Annotated[
 ObjectivesOption = Annotated[
     str | None,
     typer.Option(
-        "--objectives", metavar="A,B", help="One to four of latency, throughput, energy, price, area, power, dram_bytes."
+        "--objectives",
+        metavar="A,B",
+        help="One to four of latency, throughput, energy, price, area, power, dram_bytes, or latency:WORKLOAD.",
     ),
 ]
 SetOption = Annotated[

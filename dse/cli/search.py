@@ -13,15 +13,16 @@ import typer
 from dse.cli.app import app
 from dse.cli.console import EXIT_INTERRUPTED, EXIT_SYSTEM, print_json, print_result, say
 from dse.cli.options import (
+    AcrossOption,
     BudgetOption,
     JsonOption,
     ObjectivesOption,
+    OptionalWorkloadsArgument,
     OutputOption,
     SetOption,
     SpaceOption,
     UncertaintyOption,
-    WorkloadArgument,
-    complete_workload,
+    WorkloadsArgument,
 )
 from dse.cli.study_options import (
     EvaluatorOption,
@@ -60,13 +61,9 @@ DEFAULT_TRIALS = 2000
 
 @app.command()
 def search(
-    workload: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="WORKLOAD", help="A workload file, or a shipped name such as speech.", autocompletion=complete_workload
-        ),
-    ] = None,
+    workload: OptionalWorkloadsArgument = None,
     space: SpaceOption = None,
+    across: AcrossOption = None,
     budget: BudgetOption = None,
     objectives: ObjectivesOption = None,
     fixed: SetOption = None,
@@ -96,19 +93,20 @@ def search(
     output: OutputOption = Path("outputs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Search a space for the Pareto-optimal machines for a workload, within the budget.
+    """Search a space for the Pareto-optimal machines for a workload, or for several together, within the budget.
 
     Example: dse search speech --space edge --budget price=25USD
     """
     from dse.inputs.earlier import find_run, load_earlier
     from dse.inputs.job import load_job
 
-    stated = {"WORKLOAD": workload, "--space": space, "--budget": budget, "--objectives": objectives, "--set": fixed}
+    stated = {"WORKLOAD": workload, "--space": space, "--across": across, "--budget": budget, "--set": fixed}
+    stated["--objectives"] = objectives
     check_search(stated, resume=resume, storage=storage, study=study, grace=grace, evaluator=evaluator, timeout=evaluator_timeout)
     earlier = None if resume is None else load_earlier(find_run(resume, output))
     if earlier is None:
         assert workload is not None
-        job = load_job(workload, space, budget=budget or (), objectives=objectives, fixed=fixed or ())
+        job = load_job(workload, space, across=across, budget=budget or (), objectives=objectives, fixed=fixed or ())
     else:
         job = earlier.job
         for note in earlier.notes:
@@ -116,6 +114,8 @@ def search(
     before: Mapping[str, Any] = earlier.settings if earlier is not None else {}
     chosen = sampler.value if sampler is not None else before.get("sampler", DEFAULT_SAMPLER.value)
     settings: dict[str, Any] = {
+        "workloads": job.n_workloads,
+        "across": job.across,
         "budget": list(job.budget),
         "objectives": ",".join(objective.metric for objective in job.space.objectives),
         "set": list(job.fixed),
@@ -168,8 +168,9 @@ def _run_search(
 
 @app.command()
 def front(
-    workload: WorkloadArgument,
+    workload: WorkloadsArgument,
     space: SpaceOption = None,
+    across: AcrossOption = None,
     budget: BudgetOption = None,
     objectives: ObjectivesOption = None,
     fixed: SetOption = None,
@@ -189,7 +190,7 @@ def front(
     from dse.report.progress import progress
     from dse.search.exact import exact_front
 
-    job = load_job(workload, space, budget=budget or (), objectives=objectives, fixed=fixed or ())
+    job = load_job(workload, space, across=across, budget=budget or (), objectives=objectives, fixed=fixed or ())
     with progress(job.space.size) as report:
         begun = time.monotonic()
         found = exact_front(

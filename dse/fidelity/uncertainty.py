@@ -23,7 +23,7 @@ from dse.hardware.design import BoolColumn, Designs, FloatColumn, IntColumn
 from dse.hardware.space import Space
 from dse.hardware.unknowns import Unknown
 from dse.inputs.unknowns import shipped_unknowns
-from dse.model.evaluate import Metrics, energy_j, evaluate_designs
+from dse.model.evaluate import Metrics, energy_of, evaluate_designs
 from dse.model.limits import feasible, limits
 from dse.model.work import Work, work_of
 from dse.search import pareto
@@ -212,7 +212,7 @@ def _draw(reached: Metrics, index: int, designs: Designs, space: Space, draw: Ma
     metrics = replace(
         reached,
         latency_s=latency,
-        energy_j=energy_j(costs, macs, vector_ops, buffer, dram, latency),
+        energy_j=energy_of(costs, macs, vector_ops, buffer, dram, latency),
         dram_bytes=dram,
         buffer_bytes=buffer,
         native_macs=macs,

@@ -14,6 +14,12 @@ Metric = Literal["latency", "throughput", "energy", "price", "area", "power", "d
 METRICS: tuple[Metric, ...] = get_args(Metric)
 """What a design can be judged by; throughput is to be large, everything else small."""
 
+OF_A_WORKLOAD: tuple[Metric, ...] = ("latency", "throughput", "energy", "dram_bytes")
+"""Metrics that each of several workloads has for itself: ``latency:speech``."""
+
+SLOWDOWN = "slowdown"
+"""Of several workloads the worst latency over its target: what ``across: worst`` judges by."""
+
 MOST_OBJECTIVES = 4
 
 LIMIT_DIMENSIONS: Mapping[str, str] = {"price": "price", "area": "area", "power": "power", "latency": "time", "energy": "energy"}
@@ -96,24 +102,45 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A metric to make small, or large where that is its nature."""
+    """A metric to make small, or large where that is its nature: one of `METRICS`, ``slowdown``, or ``latency:WORKLOAD``."""
 
-    metric: Metric
+    metric: str
+
+    @property
+    def kind(self) -> str:
+        """The metric without the workload that it is of."""
+        return self.metric.partition(":")[0]
+
+    @property
+    def member(self) -> str:
+        """The workload that it is of, where several are judged together; else empty."""
+        return self.metric.partition(":")[2]
 
     @property
     def maximise(self) -> bool:
         """Throughput is to be large; every other metric small."""
-        return self.metric == "throughput"
+        return self.kind == "throughput"
 
 
 def objectives_named(names: Sequence[str]) -> tuple[Objective, ...]:
     """One to four different objectives by name. Raises `InputError`."""
-    known: dict[str, Objective] = {metric: Objective(metric) for metric in METRICS}
-    problems = [Problem(f"unknown objective {name!r}", remedy=suggestion(name, METRICS)) for name in names if name not in known]
+    problems = [_unknown(name) for name in names if not _is_known(name)]
     if not 1 <= len(names) <= MOST_OBJECTIVES:
         problems.append(Problem(f"{len(names)} objectives; a search takes 1 to {MOST_OBJECTIVES}"))
     if len(set(names)) < len(names):
         problems.append(Problem("an objective stands twice"))
     if problems:
         raise InputError(problems)
-    return tuple(known[name] for name in names)
+    return tuple(Objective(name) for name in names)
+
+
+def _is_known(name: str) -> bool:
+    metric, colon, member = name.partition(":")
+    return name in METRICS or name == SLOWDOWN or bool(colon and member and metric in OF_A_WORKLOAD)
+
+
+def _unknown(name: str) -> Problem:
+    metric, colon, _ = name.partition(":")
+    if colon and metric in METRICS:
+        return Problem(f"unknown objective {name!r}", remedy=f"of one workload: {', '.join(OF_A_WORKLOAD)}, as latency:speech")
+    return Problem(f"unknown objective {name!r}", remedy=suggestion(name, METRICS))

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dse.errors import InputError, Place, Problem
-from dse.hardware.design import ABSTRACT_MEMORY, DATAFLOWS, SKIPS_PADDING, Designs, FloatColumn, IntColumn
+from dse.hardware.design import ABSTRACT_MEMORY, DATAFLOWS, SKIPS_PADDING, BoolColumn, Designs, FloatColumn, IntColumn
 from dse.hardware.frames import DesignTable, designs_from_frame, frame_of_designs
 from dse.hardware.goals import METRICS, Budget, Metric, Objective, objectives_named
 from dse.hardware.parameters import ABSTRACT, CHIP, KINDS, THREE_KNOBS, Parameter, completed, read_value, suggestion
+from dse.hardware.rules import Allowed, Rule, broken, count_allowed, draw_allowed
 from dse.hardware.technology import Technology, lane_format
 from dse.hardware.unknowns import Unknown
 
@@ -81,7 +82,8 @@ class Space:
 
     `notes` are sentences that a report prints with the assumptions: where a known chip does not fit the model. `unknowns` are
     ranges of constants that replace those that `dse` carries. The budget of a chip always limits its area, at most to what one
-    exposure prints (the reticle).
+    exposure prints (the reticle). `rules` are combinations that may not be built; `size` and the numbering count them, `allowed`
+    does not.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Space:
     objectives: tuple[Objective, ...] = (Objective("latency"), Objective("price"))
     notes: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.is_abstract:
@@ -106,12 +109,22 @@ class Space:
 
     def __repr__(self) -> str:
         free = ", ".join(parameter.name for parameter in self.free_parameters)
-        return f"<Space {self.name!r} of {self.size:,} designs{f' over {free}' if free else ''}>"
+        allowed = f", {self.allowed} of them allowed," if self.rules else ""
+        return f"<Space {self.name!r} of {self.size:,} designs{allowed}{f' over {free}' if free else ''}>"
 
     @property
     def size(self) -> int:
-        """How many designs there are."""
+        """How many designs there are, those that a rule forbids among them."""
         return math.prod(len(parameter) for parameter in self.parameters)
+
+    @property
+    def allowed(self) -> Allowed:
+        """How many designs no rule forbids: counted over the parameters that rules name or, where those are many, estimated."""
+        return count_allowed(self)
+
+    def broken_rules(self, designs: Designs) -> BoolColumn:
+        """Which rules each design breaks, shape (designs, rules)."""
+        return broken(self.rules, designs)
 
     @property
     def is_abstract(self) -> bool:
@@ -160,9 +173,10 @@ class Space:
         return numbers
 
     def random_indices(self, n: int, seed: int | None) -> IntColumn:
-        """`n` designs drawn independently and evenly, as rows of indices; the same seed draws the same."""
+        """`n` allowed designs drawn independently and evenly, as rows of indices; the same seed draws the same."""
         draw = np.random.default_rng(seed)
-        return np.column_stack([draw.integers(len(parameter), size=n) for parameter in self.parameters])
+        indices = np.column_stack([draw.integers(len(parameter), size=n) for parameter in self.parameters])
+        return draw_allowed(self, indices, draw) if self.rules else indices
 
     def designs(self, indices: IntColumn) -> Designs:
         """The designs of rows of indices, shape (n, parameters)."""
@@ -214,7 +228,7 @@ class Space:
         return frame[list(self.columns)]
 
     def sample(self, n: int, seed: int | None = 0) -> DesignTable:
-        """`n` designs drawn independently and evenly, as a table (see `frame`); the same seed draws the same."""
+        """`n` allowed designs drawn independently and evenly, as a table (see `frame`); the same seed draws the same."""
         table = DesignTable(self.frame(self.random_indices(n, seed)))
         table.space = self
         return table

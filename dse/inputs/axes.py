@@ -1,9 +1,9 @@
-"""The ``parameters:`` of a space file: each a value, a list or a range, read with the place of every entry."""
+"""The ``parameters:`` of a space file: each a value, a list, a range or what another parameter allows, with places of all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, get_args
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -11,7 +11,20 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from dse.errors import InputError, Problem
-from dse.hardware.parameters import KINDS, Kind, Parameter, Scale, Value, completed, range_values, read_value
+from dse.hardware.parameters import (
+    CHIP,
+    KINDS,
+    Kind,
+    Parameter,
+    Scale,
+    Value,
+    completed,
+    range_values,
+    read_value,
+    show_value,
+    suggestion,
+)
+from dse.hardware.rules import Rule, only_with
 from dse.inputs.technology import shipped_technology
 from dse.inputs.yaml import DataPath, Document, Strict, near_miss, shorten
 from dse.units import EXAMPLES, UnitError, parse_quantity
@@ -21,7 +34,7 @@ RANGE_KEYS = ("from", "to", "step", "steps", "scale")
 
 @dataclass(frozen=True, slots=True)
 class AxisText:
-    """Annotation of a parameter: a value, a list, or a range. It is read by `_axis`, which knows the place of every entry."""
+    """Annotation of a parameter, which is read by `_axis`: that knows the place of every entry."""
 
     name: str
     description: str
@@ -31,25 +44,36 @@ class AxisText:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         kind = KINDS[self.name]
-        one = _value_schema(self.name, kind)
-        forms: list[JsonSchemaValue] = [one, {"type": "array", "items": one, "minItems": 1}]
-        if kind.is_numeric:
-            step = {"type": "string"} if kind.dimension else {"type": "number", "exclusiveMinimum": 0}
-            forms.append(
-                {
-                    "type": "object",
-                    "properties": {
-                        "from": one,
-                        "to": one,
-                        "step": step,
-                        "steps": {"type": "integer", "minimum": 1},
-                        "scale": {"enum": list(get_args(Scale))},
-                    },
-                    "required": ["from", "to"],
-                    "additionalProperties": False,
-                }
-            )
+        forms = _plain_forms(self.name, kind)
+        by = [name for name in CHIP if name not in (self.name, "bandwidth")]
+        told = "values that each value of another parameter allows (of the memory, unless 'by' names another)"
+        properties = {"by": {"enum": by, "default": "memory"}}
+        forms.append(
+            {"type": "object", "description": told, "properties": properties, "additionalProperties": {"anyOf": forms[:]}}
+        )
         return {"description": self.description, "anyOf": forms}
+
+
+def _plain_forms(name: str, kind: Kind) -> list[JsonSchemaValue]:
+    one = _value_schema(name, kind)
+    forms: list[JsonSchemaValue] = [one, {"type": "array", "items": one, "minItems": 1}]
+    if kind.is_numeric:
+        step = {"type": "string"} if kind.dimension else {"type": "number", "exclusiveMinimum": 0}
+        forms.append(
+            {
+                "type": "object",
+                "properties": {
+                    "from": one,
+                    "to": one,
+                    "step": step,
+                    "steps": {"type": "integer", "minimum": 1},
+                    "scale": {"enum": list(get_args(Scale))},
+                },
+                "required": ["from", "to"],
+                "additionalProperties": False,
+            }
+        )
+    return forms
 
 
 def _value_schema(name: str, kind: Kind) -> JsonSchemaValue:
@@ -65,7 +89,11 @@ def _value_schema(name: str, kind: Kind) -> JsonSchemaValue:
 
 
 class ParametersText(Strict):
-    """Each parameter a value, a list, or a range {from, to, step} or {from, to, steps, scale: log}."""
+    """Each parameter a value, a list, a range {from, to, step} or {from, to, steps, scale: log}, or what a memory allows.
+
+    channels: {lpddr5: [1, 2, 4], hbm3: [1, 2, 4, 6]} lists the values that each memory allows, and
+    frequency: {by: node, 28 nm: {from: 200 MHz, to: 800 MHz, step: 100 MHz}, 7 nm: 1.2 GHz} those of another parameter.
+    """
 
     array_rows: Annotated[Any, AxisText("array_rows", "MAC units along the reduction of a core's array")] = None
     array_cols: Annotated[Any, AxisText("array_cols", "MAC units along the outputs of a core's array")] = None
@@ -83,29 +111,111 @@ class ParametersText(Strict):
     node: Annotated[Any, AxisText("node", "process node")] = None
 
 
-def read_parameters(document: Document, memories: Iterable[str], problems: list[Problem]) -> tuple[Parameter, ...]:
-    """Every axis of the space, defaults filled in; what is wrong goes to `problems` with its place, and the rest is read on."""
+def read_parameters(
+    document: Document, memories: Iterable[str], problems: list[Problem]
+) -> tuple[tuple[Parameter, ...], tuple[Rule, ...]]:
+    """Every axis of the space, defaults filled in, and the rules of those that depend on another.
+
+    What is wrong goes to `problems` with its place, and the rest is read on.
+    """
     written = document.value(("parameters",))
     if not isinstance(written, dict):
-        return ()
+        return (), ()
     before, known = len(problems), tuple(sorted(memories))
-    given = {name: _axis(document, name, known, problems) for name in written if name in KINDS}
-    if len(problems) > before or len(given) < len(written):
-        return ()
+    axes = {name: _axis(document, name, known, problems) for name in written if name in KINDS}
+    if len(problems) > before or len(axes) < len(written):
+        return (), ()
     try:
-        return completed(given)
+        parameters = completed({name: axis.values for name, axis in axes.items()})
     except InputError as failure:
         place = document.key_place(("parameters",))
         problems += [Problem(problem.message, place, problem.remedy) for problem in failure.problems]
-        return ()
+        return (), ()
+    values = {parameter.name: parameter.values for parameter in parameters}
+    rules: list[Rule] = []
+    for name, axis in axes.items():
+        found = _rules(document, name, axis, values, problems)
+        values[name] = tuple(value for value in values[name] if not axis.allowed or value in _reachable(axis, values))
+        rules += found
+    if len(problems) > before:
+        return (), ()
+    return tuple(Parameter(parameter.name, values[parameter.name]) for parameter in parameters), tuple(rules)
 
 
-def _axis(document: Document, name: str, memories: tuple[str, ...], problems: list[Problem]) -> tuple[Value, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axis:
+    """Values of a parameter; where it depends on the parameter `by`, also those that each value of that one allows."""
+
+    values: tuple[Value, ...]
+    by: str = ""
+    allowed: Mapping[Value, tuple[Value, ...]] = field(default_factory=dict[Value, tuple[Value, ...]])
+
+
+def _reachable(axis: _Axis, values: Mapping[str, tuple[Value, ...]]) -> set[Value]:
+    return {value for key in values[axis.by] for value in axis.allowed.get(key, ())}
+
+
+def _rules(
+    document: Document, name: str, axis: _Axis, values: Mapping[str, tuple[Value, ...]], problems: list[Problem]
+) -> list[Rule]:
+    """What a parameter that depends on another forbids: for each value of that one, all but the values beside it."""
+    if not axis.allowed:
+        return []
+    path: DataPath = ("parameters", name)
+    if axis.by not in values:
+        message = f"{name} depends on {axis.by}, which is no parameter of this space"
+        problems.append(Problem(message, document.key_place(path), suggestion(axis.by, values)))
+        return []
+    missing = [show_value(axis.by, value) for value in values[axis.by] if value not in axis.allowed]
+    if missing:
+        message = f"{name} does not say what {axis.by} {', '.join(missing)} allows"
+        problems.append(Problem(message, document.key_place(path), f"add a line to it: {missing[0]}: ..."))
+        return []
+    every = _reachable(axis, values)
+    return [only_with(name, axis.allowed[key], axis.by, key) for key in values[axis.by] if set(axis.allowed[key]) != every]
+
+
+def _axis(document: Document, name: str, memories: tuple[str, ...], problems: list[Problem]) -> _Axis:
     """The values of one parameter; what is wrong goes to `problems` with its place."""
     path: DataPath = ("parameters", name)
     written = document.value(path)
+    if not isinstance(written, dict) or ("by" not in written and any(key in RANGE_KEYS for key in written)):
+        return _Axis(values=_values(document, path, name, memories, problems))
+    by = written.get("by", "memory")
+    if by not in KINDS or by == name:
+        others = [other for other in KINDS if other != name]
+        message = f"{name} depends on {shorten(by)}, which is no other parameter"
+        problems.append(Problem(message, document.place((*path, "by")), suggestion(str(by), others)))
+        return _Axis(values=())
+    if not written or list(written) == ["by"]:
+        problems.append(Problem(f"{name} has no value", document.place(path), f"give it those that each {by} allows"))
+    allowed: dict[Value, tuple[Value, ...]] = {}
+    for key in written:
+        if key == "by":
+            continue
+        try:
+            value = read_value(by, key, memories)
+        except ValueError as error:
+            remedy = f"a range has the keys {', '.join(RANGE_KEYS)}; other keys are values of {by} (or of another: by: node)"
+            problems.append(Problem(f"the key {key!r} of {name}: {error}", document.key_place((*path, key)), remedy))
+            continue
+        if value in allowed:
+            problems.append(Problem(f"{by} {show_value(by, value)} stands here again", document.key_place((*path, key))))
+        allowed[value] = _sorted(name, _values(document, (*path, key), name, memories, problems))
+    return _Axis(values=tuple(dict.fromkeys(value for values in allowed.values() for value in values)), by=by, allowed=allowed)
+
+
+def _sorted(name: str, values: tuple[Value, ...]) -> tuple[Value, ...]:
+    return Parameter(name, values).values if values else ()
+
+
+def _values(
+    document: Document, path: DataPath, name: str, memories: tuple[str, ...], problems: list[Problem]
+) -> tuple[Value, ...]:
+    """The values at `path`: one, a list, or a range."""
+    written = document.value(path)
     if isinstance(written, dict):
-        return _range(document, name, written, problems)
+        return _range(document, path, name, written, problems)
     values: list[Value] = []
     if isinstance(written, list) and not written:
         problems.append(Problem(f"{name} is an empty list", document.place(path), "give it at least one value"))
@@ -131,8 +241,9 @@ def _one(
         return None
 
 
-def _range(document: Document, name: str, written: Mapping[str, Any], problems: list[Problem]) -> tuple[Value, ...]:
-    path: DataPath = ("parameters", name)
+def _range(
+    document: Document, path: DataPath, name: str, written: Mapping[str, Any], problems: list[Problem]
+) -> tuple[Value, ...]:
     for key in written:
         if key not in RANGE_KEYS:
             near = near_miss(key, RANGE_KEYS)

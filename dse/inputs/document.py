@@ -54,11 +54,15 @@ _WORDS: dict[str, Data] = {
 
 @dataclass(slots=True)
 class _Node:
-    """A value and where it stands; `keys` is what a mapping's keys are called and where they stand."""
+    """A value and where it stands; `keys` is what a mapping's keys are called and where they stand.
+
+    `opens` is how many characters of a text on one line stand before its first (a quotation mark); None where it has several.
+    """
 
     line: int
     column: int
     data: Any = None
+    opens: int | None = None
     shape: Literal["value", "list", "mapping"] = "value"
     children: dict[str | int, _Node] = field(default_factory=dict[str | int, "_Node"])
     keys: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
@@ -82,6 +86,15 @@ class Document:
                 break
             node = node.children[part]
         return Place(self.file, node.line, node.column)
+
+    def place_inside(self, path: DataPath, characters: int) -> Place:
+        """Where a character of the text at `path` stands; where the text begins if it runs over several lines."""
+        node = self._root
+        for part in path:
+            if part not in node.children:
+                return self.place(path)
+            node = node.children[part]
+        return Place(self.file, node.line, node.column if node.opens is None else node.column + node.opens + characters)
 
     def key_place(self, path: DataPath) -> Place:
         """Where the key that ends `path` stands (an entry of a list: where the entry starts)."""
@@ -242,7 +255,10 @@ class _Builder:
         if plain and len(text) > MAX_DIGITS and (_INTEGER.fullmatch(text) or _BASED.fullmatch(text)):
             self._note(event, f"a number of {len(text)} digits is more than anything here can mean")
             text = "0"
-        self._add(event, self._node(event, resolve(text) if plain else text))
+        node = self._node(event, resolve(text) if plain else text)
+        if event.start_mark.line == event.end_mark.line:
+            node.opens = 0 if plain else 1
+        self._add(event, node)
 
     def _alias(self, event: Any) -> None:  # noqa: ANN401
         node = self._anchors.get(event.anchor)

@@ -68,8 +68,9 @@ def load_earlier(folder: Path) -> EarlierRun:
         raise InputError(Problem(f"{folder} holds no trials to go on with", remedy="only a run of `dse search` can be resumed"))
     _check_inputs(folder, files)
     job = load_job(
-        str(folder / "inputs" / files[0]["file"]),
+        [str(folder / "inputs" / entry["file"]) for entry in files[: int(stated["workloads"])]],
         str(folder / "inputs" / files[-1]["file"]),
+        across=stated["across"],
         budget=stated["budget"],
         objectives=stated["objectives"],
         fixed=stated["set"],

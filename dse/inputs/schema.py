@@ -14,6 +14,7 @@ from dse.inputs import layer_schema as models
 from dse.inputs.fields import InputShape, Name, PrecisionText
 from dse.inputs.layer_schema import LAYER_NAME
 from dse.inputs.phase_schema import INFERENCE, PhaseField
+from dse.inputs.together import TogetherText
 from dse.inputs.yaml import Listed, Strict, Time
 from dse.workload.workload import AUTO_BATCHES
 
@@ -174,6 +175,15 @@ class WorkloadText(Strict):
 
 
 def workload_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of a workload file."""
+    """JSON Schema (2020-12) of a workload file: networks, or several workloads together."""
     schema = WorkloadText.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "dse workload"}
+    several = TogetherText.model_json_schema(by_alias=True, mode="validation")
+    shared = {**several.pop("$defs"), "TogetherText": several}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "dse workload",
+        "if": {"required": ["workloads"]},
+        "then": {"$ref": "#/$defs/TogetherText"},
+        "else": {"$ref": "#/$defs/WorkloadText"},
+        "$defs": {**schema.pop("$defs"), **shared, "WorkloadText": schema},
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +12,10 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from dse.errors import Collector, InputError, Problem
+from dse.hardware.conditions import ConditionError
 from dse.hardware.goals import METRICS, Budget, Objective, objectives_named
+from dse.hardware.parameters import ABSTRACT, CHIP
+from dse.hardware.rules import Rule
 from dse.hardware.space import Device, Space, UnitPrices, padding_problem
 from dse.inputs.axes import ParametersText, read_parameters
 from dse.inputs.fields import Name
@@ -132,6 +136,11 @@ class SpaceText(Strict):
         description=f"1 to 4 of: {', '.join(METRICS)}",
         json_schema_extra={"items": {"enum": list(METRICS)}},
     )
+    forbid: tuple[str, ...] = Field(
+        default=(),
+        description="combinations of parameters that cannot be built: conditions with units, and or not in, + - * /",
+        json_schema_extra={"examples": [["memory == 'hbm2e' and node > 16 nm", "sram < 1 MiB and cores > 4"]]},
+    )
     technology: TechnologyText | None = Field(default=None, description="values in place of those that dse carries")
     uncertainty: Ranges = Field(
         default={}, description="how far constants may be off, as factors of their values: {wafer_price: [0.8, 1.3]}"
@@ -167,7 +176,9 @@ def space_from(document: Document) -> Space:
     technology = shipped_technology()
     if text is not None:
         technology = overridden(technology, text.technology, document, problems)
-    parameters = read_parameters(document, {*technology.memories, *_own_memories(document)}, problems)
+    memories = {*technology.memories, *_own_memories(document)}
+    parameters, rules = read_parameters(document, memories, problems)
+    rules += _forbidden(document, sorted(memories), problems)
     objectives = _objectives(document, problems)
     problems += _mismatched_prices(document)
     dataflows = next((parameter.values for parameter in parameters if parameter.name == "dataflow"), ())
@@ -187,8 +198,25 @@ def space_from(document: Document) -> Space:
         device=_device(text),
         budget=_budget(text.budget),
         objectives=objectives,
-        unknowns=stated_unknowns(text.uncertainty, document),
+        unknowns=stated_unknowns({str(name): factors for name, factors in text.uncertainty.items()}, document),
+        rules=rules,
     )
+
+
+def _forbidden(document: Document, memories: Sequence[str], problems: list[Problem]) -> tuple[Rule, ...]:
+    """The rules of ``forbid:``; what cannot be read goes to `problems` with its place and a caret."""
+    written = document.value(("forbid",))
+    known = ABSTRACT if document.holds(("parameters", "compute_units")) else CHIP
+    rules: list[Rule] = []
+    for index, text in enumerate(written if isinstance(written, list) else []):
+        if not isinstance(text, str):
+            continue
+        try:
+            rules.append(Rule.of(text, known, memories))
+        except ConditionError as error:
+            place = document.place_inside(("forbid", index), error.at)
+            problems.append(Problem(f"forbid: {error.message}", place, error.hint))
+    return tuple(rules)
 
 
 def _own_memories(document: Document) -> list[str]:

@@ -13,6 +13,7 @@ from dse.inputs.layer_schema import LayerText
 from dse.inputs.models import workload_document
 from dse.inputs.schema import TOLERANT, BlockText, FreeBatches, NetworkText, UnreadableLayer, WorkloadText
 from dse.inputs.shipped import find
+from dse.inputs.together import names_workloads, together_from
 from dse.inputs.wording import near_miss
 from dse.inputs.yaml import problems_in
 from dse.workload.network import INPUT, Network, Node
@@ -36,10 +37,13 @@ Entry = LayerText | BlockText | UnreadableLayer
 def load_workload(path_or_name: str | Path) -> Workload:
     """A workload from a YAML file, a shipped one by name (``speech``), or a model file (`dse.inputs.models`).
 
+    Of a file that names several workloads, all of them together.
+
     Raises `InputError` with everything that is wrong in the file, each with its place and what to do; `UnsupportedLayer`
     if a layer kind is unknown.
     """
-    return workload_from(workload_document(find("workloads", path_or_name)))
+    document = workload_document(find("workloads", path_or_name))
+    return together_from(document, workload_from) if names_workloads(document) else workload_from(document)
 
 
 def workload_from(document: Document) -> Workload:

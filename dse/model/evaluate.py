@@ -6,12 +6,14 @@ array, traffic is written into a ledger once per distinct buffer, and the kernel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dse.hardware.cost import Costs, component_costs
 from dse.hardware.design import FORMATS, BoolColumn, Designs, FloatColumn, IntColumn
+from dse.hardware.goals import SLOWDOWN
 from dse.hardware.space import Device, Space
 from dse.model import kernel
 from dse.model.batching import chosen_runs
@@ -52,6 +54,7 @@ class Metrics:
     chosen: IntColumn | None
     floating_array: BoolColumn
     costs: Costs
+    rules_broken: BoolColumn
 
     def __len__(self) -> int:
         return len(self.latency_s)
@@ -72,9 +75,13 @@ class Metrics:
 
     def total(self, values: FloatColumn) -> FloatColumn:
         """Weighted sum over scenarios of values of runs: each scenario once, or one inference where the batch is free."""
+        return _weighted(self._counted(values), self.work.weight)
+
+    def _counted(self, values: FloatColumn) -> FloatColumn:
+        """Values of runs, per inference where the batch is free."""
         if all(not run.auto for run in self.work.runs):
-            return _weighted(values, self.work.weight)
-        return _weighted(values * self.of_runs(np.array([run.share for run in self.work.runs])), self.work.weight)
+            return values
+        return values * self.of_runs(np.array([run.share for run in self.work.runs]))
 
     @property
     def total_latency_s(self) -> FloatColumn:
@@ -97,9 +104,34 @@ class Metrics:
         share = self.work.weight / self.work.weight.sum()
         return np.exp(_weighted(np.log(self.batch) - np.log(self.latency_s), share))
 
+    def of_member(self, metric: str, name: str) -> FloatColumn:
+        """Latency, throughput, energy or dram_bytes of one of several workloads, as if it were alone."""
+        scenarios, share = self.work.of_member(name), self.work.member(name).share
+        weight = self.work.weight / share
+        if metric == "throughput":
+            served = np.log(self.batch) - np.log(self.latency_s)
+            return np.exp(_weighted(served, weight / weight[scenarios].sum(), scenarios))
+        values = {"latency": self.latency_s, "energy": self.energy_j, "dram_bytes": self.dram_bytes}[metric]
+        return _weighted(self._counted(values), weight, scenarios)
+
+    @property
+    def slowdown(self) -> FloatColumn:
+        """The worst of several workloads' latencies over their targets, which must be known."""
+        worst = np.zeros(len(self))
+        for member in self.work.members:
+            if member.target_s is None:
+                raise KeyError(SLOWDOWN)
+            worst = np.maximum(worst, self.of_member("latency", member.name) / member.target_s)
+        return worst
+
     def metric(self, name: str) -> FloatColumn:
         """One figure of merit per design by its objective's name, in SI."""
+        metric, _, member = name.partition(":")
+        if member:
+            return self.of_member(metric, member)
         match name:
+            case "slowdown":
+                return self.slowdown
             case "latency":
                 return self.total_latency_s
             case "throughput":
@@ -118,11 +150,11 @@ class Metrics:
                 raise KeyError(name)
 
 
-def _weighted(values: FloatColumn, weight: FloatColumn) -> FloatColumn:
-    """Weighted sum over scenarios, added in their order: a design's total never depends on what is evaluated beside it."""
+def _weighted(values: FloatColumn, weight: FloatColumn, scenarios: Sequence[int] | None = None) -> FloatColumn:
+    """Weighted sum over (some) scenarios, added in order: a design's total never depends on what is evaluated beside it."""
     total = np.zeros(len(values))
-    for scenario, factor in enumerate(weight.tolist()):
-        total += factor * values[:, scenario]
+    for scenario in range(len(weight)) if scenarios is None else scenarios:
+        total += float(weight[scenario]) * values[:, scenario]
     return total
 
 
@@ -137,7 +169,7 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
     for begin in range(0, len(designs), rows_per_pass):
         rows = slice(begin, begin + rows_per_pass)
         _pass(work, designs.take(rows), space.device, latency[rows], dram[rows], buffer[rows], macs[rows])
-    energy = energy_j(costs, macs, work.vector_ops, buffer, dram, latency)
+    energy = energy_of(costs, macs, work.vector_ops, buffer, dram, latency)
     floating = np.array([name in FLOATING_FORMATS for name in FORMATS])[designs.precision]
     chosen = chosen_runs(work, latency, costs.dram_capacity_bytes, space.budget)
 
@@ -154,6 +186,28 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
         chosen=chosen,
         floating_array=floating,
         costs=costs,
+        rules_broken=space.broken_rules(designs),
+    )
+
+
+def energy_of(
+    costs: Costs,
+    native_macs: FloatColumn,
+    vector_ops: FloatColumn,
+    buffer_bytes: FloatColumn,
+    dram_bytes: FloatColumn,
+    latency_s: FloatColumn,
+) -> FloatColumn:
+    """Energy of every design and run, shape (designs, runs) as all but `vector_ops` (runs,): arithmetic, buffer, DRAM, idle.
+
+    Off-chip bytes pass the buffer too. It rises with every figure, as computed: a bound is the same sum of bounds.
+    """
+    return (
+        native_macs * costs.mac_energy_j[:, None]
+        + vector_ops * costs.vector_energy_j_per_op[:, None]
+        + (buffer_bytes + dram_bytes) * costs.sram_energy_j_per_byte[:, None]
+        + dram_bytes * costs.dram_energy_j_per_byte[:, None]
+        + latency_s * costs.static_power_w[:, None]
     )
 
 

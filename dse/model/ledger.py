@@ -7,6 +7,7 @@ else, so that a design scores the same whatever it is scored beside.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -61,10 +62,14 @@ class _Rows:
     plan: Plan
 
 
-def ledger(work: Work, storage: Storage, streaming: Streaming) -> Ledger:
-    """The rows of all runs with every storage."""
+def ledger(work: Work, storage: Storage, streaming: Streaming, pause: Callable[[], None] | None = None) -> Ledger:
+    """The rows of all runs with every storage; `pause` is called before each run is planned, and may raise."""
     keys = list(zip(storage.usable_bytes.tolist(), storage.buffers.tolist(), strict=True))
-    books = [_book(scenario, streaming, keys, storage) for scenario in work.runs]
+    books: list[dict[tuple[int, int], _Rows]] = []
+    for scenario in work.runs:
+        if pause is not None:
+            pause()
+        books.append(_book(scenario, streaming, keys, storage))
     globally = [np.append(numbers, NO_OPERATION) for numbers in work.numbers]
     pages = [[book[key] for book in books] for key in keys]
     lengths = np.array([[len(rows.table) for rows in page] for page in pages])

@@ -15,7 +15,7 @@ from dse.hardware.design import FloatColumn, IntColumn
 from dse.model.tasks import scenario_tasks
 from dse.workload.memory import dram_bytes_needed
 from dse.workload.operations import TensorOperation
-from dse.workload.workload import Scenario, Workload
+from dse.workload.workload import Member, Scenario, Workload
 
 NO_OPERATION = -1
 
@@ -26,7 +26,7 @@ class Work:
 
     `numbers`: for each run its own operations (see `local_operations`) as indices into `operations`; `operation_counts`: how
     often each happens in each run, shape (operations, runs). Shapes (runs,): `owner` (index of the scenario), `vector_ops`,
-    `batch`, `dram_bytes_needed`, `first_operation`, `macs`. Shape (scenarios,): `weight`.
+    `batch`, `dram_bytes_needed`, `first_operation`, `macs`. Shape (scenarios,): `weight`. `members`: several workloads together.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -40,6 +40,18 @@ class Work:
     weight: FloatColumn
     dram_bytes_needed: FloatColumn
     first_operation: IntColumn
+    members: tuple[Member, ...] = ()
+
+    def of_member(self, name: str) -> list[int]:
+        """Scenarios of one of several workloads, as indices."""
+        return [index for index, scenario in enumerate(self.scenarios) if scenario.member == name]
+
+    def member(self, name: str) -> Member:
+        """One of several workloads by name. Raises `KeyError`."""
+        for member in self.members:
+            if member.name == name:
+                return member
+        raise KeyError(name)
 
     @property
     def macs(self) -> FloatColumn:
@@ -80,5 +92,6 @@ def work_of(workload: Workload) -> Work:
         batch=np.array([run.batch for _, run in runs], dtype=np.float64),
         weight=np.array([scenario.weight for scenario in workload.scenarios], dtype=np.float64),
         dram_bytes_needed=np.array([dram_bytes_needed(run, run.lower()) for _, run in runs], dtype=np.float64),
+        members=workload.members,
         first_operation=np.array([own[0] if len(own) else NO_OPERATION for own in numbers], dtype=np.int64),
     )

@@ -31,6 +31,8 @@ def catalogue(workloads: Sequence[Workload], spaces: Sequence[Space]) -> dict[st
                 "name": space.name,
                 "title": space.title,
                 "designs": space.size,
+                "allowed": space.allowed.designs,
+                "rules": [rule.text for rule in space.rules],
                 "parameters": [parameter.name for parameter in space.free_parameters],
                 "budget": space.budget.as_dict(),
             }

@@ -20,26 +20,47 @@ SHOWN = 12
 SCENARIO_MARK = "b"
 """A scenario's total is written as this and its batch."""
 
-DIMENSION = {
-    "latency": "time",
-    "throughput": "throughput",
-    "energy": "energy",
-    "dram_bytes": "traffic",
-    "price": "price",
-    "area": "area",
-    "power": "power",
-}
+
+class _ByMetric(dict[str, str]):
+    """By metric; that of one of several workloads (``latency:speech``) as that of all."""
+
+    def __missing__(self, name: str) -> str:
+        metric, colon, _ = name.partition(":")
+        if not colon:
+            raise KeyError(name)
+        return self[metric]
+
+
+class _Titles(_ByMetric):
+    def __missing__(self, name: str) -> str:
+        metric, colon, member = name.partition(":")
+        if not colon:
+            raise KeyError(name)
+        return f"{self[metric].partition(',')[0]} of {member}"
+
+
+DIMENSION = _ByMetric(
+    latency="time",
+    throughput="throughput",
+    energy="energy",
+    dram_bytes="traffic",
+    price="price",
+    area="area",
+    power="power",
+    slowdown="ratio",
+)
 """Metric -> how `format_quantity` writes it."""
 
-TITLE = {
-    "latency": "latency, all scenarios once",
-    "throughput": "throughput, geometric mean of inferences/s",
-    "energy": "energy, all scenarios once",
-    "dram_bytes": "off-chip traffic, all scenarios once",
-    "price": "price of the parts",
-    "area": "die area",
-    "power": "peak power",
-}
+TITLE = _Titles(
+    latency="latency, all scenarios once",
+    throughput="throughput, geometric mean of inferences/s",
+    energy="energy, all scenarios once",
+    dram_bytes="off-chip traffic, all scenarios once",
+    price="price of the parts",
+    area="die area",
+    power="peak power",
+    slowdown="slowdown, the worst latency over its target",
+)
 
 
 RIGHT_EDGE = 100.0
@@ -52,6 +73,21 @@ def label(position: int) -> str:
     return (
         letters[position] if position < len(letters) else letters[position // len(letters) - 1] + letters[position % len(letters)]
     )
+
+
+def member_totals(result: Result) -> dict[str, dict[str, float]]:
+    """Latency, energy and traffic (SI) of each of several workloads on one design, and its share of the mean."""
+    found: dict[str, dict[str, float]] = {}
+    for member in result.workload.members:
+        own = [index for index, scenario in enumerate(result.workload.scenarios) if scenario.member == member.name]
+        counted = [
+            result.workload.scenarios[index].weight / member.share * result.workload.scenarios[index].share for index in own
+        ]
+        found[member.name] = {
+            column: float(np.dot(counted, result.scenarios[column].to_numpy(dtype=np.float64)[own]))
+            for column in ("latency_s", "energy_j", "dram_bytes")
+        } | {"share": member.share}
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ def violation_text(violation: Violation) -> str:
         return "its arrays multiply integers, and the workload is in floating point (set precision=bf16, or quantise)"
     if violation.quantity == REFUSED:
         return "the evaluator says that it cannot be built or cannot run"
+    if violation.quantity == "forbidden":
+        return f"the space forbids it: {violation.rule}"
     if violation.quantity == "dram_needed_over_installed":
         return _memory_text(violation)
     dimension = DIMENSION[violation.quantity]

@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -19,13 +19,14 @@ import pandas as pd
 
 from dse import __version__
 from dse.errors import InputError, Problem
+from dse.hardware.space import Space
 from dse.inputs.models import is_model, workload_text
 from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.advice_table import advice_json
-from dse.report.info import label
+from dse.report.info import label, member_totals
 from dse.report.record_table import record_json
-from dse.search.front import Front
+from dse.search.front import METRIC_COLUMNS, Front
 from dse.search.record import REPRODUCIBLE, without_password
 from dse.workload.memory import scenario_memory
 from dse.workload.phases import Training
@@ -41,9 +42,19 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
         "workload": front.workload.name,
         "space": front.space.name,
         "objectives": [
-            {"metric": o.metric, "direction": "maximise" if o.maximise else "minimise"} for o in front.space.objectives
+            {
+                "metric": o.metric,
+                "direction": "maximise" if o.maximise else "minimise",
+                "column": METRIC_COLUMNS[o.metric],
+                "reference": front.reference_by_objective[o.metric],
+            }
+            for o in front.space.objectives
         ],
+        "across": front.workload.across if front.workload.members else None,
+        "members": [asdict(member) for member in front.workload.members],
         "budget": front.space.budget.as_dict(),
+        "rules": [rule.text for rule in front.space.rules],
+        "designs_allowed": allowed_json(front.space),
         "certificate": _plain(
             {
                 "kind": front.certificate.kind,
@@ -68,6 +79,11 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
     }
 
 
+def allowed_json(space: Space) -> dict[str, Any] | None:
+    """How many designs the rules of a space allow, and whether that was counted; null where there are none."""
+    return asdict(space.allowed) if space.rules else None
+
+
 def manifest(
     front: Front, command: Sequence[str], inputs: Sequence[Path], settings: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -82,6 +98,8 @@ def manifest(
         "workload": front.workload.name,
         "space": front.space.name,
         "designs_in_space": front.space.size,
+        "designs_allowed": allowed_json(front.space),
+        "rules": [rule.text for rule in front.space.rules],
         "objectives": [objective.metric for objective in front.space.objectives],
         "budget": front.space.budget.as_dict(),
         "sampler": front.sampler,
@@ -253,6 +271,7 @@ def evaluation_json(result: Result, advice: Advice | None = None) -> dict[str, A
         "design": _plain(asdict(result.design)),
         "totals": _plain({name: getattr(result, name) for name in totals}),
         "scenarios": records(result.scenarios),
+        "members": member_totals(result),
         "memory": [memory_json(scenario) for scenario in result.workload.scenarios],
         "layers": records(result.layers),
         "advice": advice_json(advice) if advice is not None else None,

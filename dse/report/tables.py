@@ -13,16 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from dse.hardware.design import Design
+from dse.hardware.space import Space
 from dse.model.advice import Advice
 from dse.model.breakdown import Result
-from dse.report.info import DIMENSION, label
+from dse.report.info import DIMENSION, label, member_totals
 from dse.report.record_table import record_lines
 from dse.search.front import METRIC_COLUMNS, Front
 from dse.units import OPS_PER_MAC, format_quantity
 from dse.workload.memory import scenario_memory
 from dse.workload.phases import Training, Within
 from dse.workload.training import number_of_layers, plan
-from dse.workload.workload import Scenario
+from dse.workload.workload import Scenario, Workload
 
 FLOW = {
     "weight_stationary": "ws",
@@ -50,6 +51,9 @@ FLOW_LEGEND = {
 BOUND_MARK = {"compute": "c", "memory": "m", "vector": "v", "dependency": "d", "ridge": "r", "none": "-", "cannot run": "!"}
 """What binds, as a letter behind a latency."""
 
+MOST_EXTRA = 2
+"""Objectives beside price, area and power for which those three have room too."""
+
 LATENCY_WIDTH = 10
 """Characters of a latency, what binds it, and a space."""
 
@@ -72,17 +76,47 @@ def front_report(front: Front, results: Sequence[Result], rows: Sequence[int], f
 
 
 def _heading(front: Front) -> RenderableType:
-    wanted = ", ".join(("most " if objective.maximise else "least ") + objective.metric for objective in front.space.objectives)
     budget = ", ".join(f"{name} at most {limit_text(name, limit)}" for name, limit in front.space.budget.as_dict().items())
     designs = "1 Pareto-optimal design" if len(front) == 1 else f"{len(front):,} Pareto-optimal designs"
     seed = "" if front.seed is None else f", seed {front.seed}"
     return Group(
         Text(f"{front.workload.name} on {front.space.name}: {designs} (sampler {front.sampler}{seed})", style="bold"),
-        Text(f"wanted: {wanted}"),
+        Text(f"wanted: {wanted_text(front)}"),
+        *(Text(line) for line in judged_lines(front.workload)),
         Text(f"budget: {budget or 'none'}"),
+        *([Text(rules_text(front.space))] if front.space.rules else []),
         Text(front.certificate.statement),
         *(Text(line, style="dim") for line in record_lines(front)),
     )
+
+
+def wanted_text(front: Front) -> str:
+    """Objectives with their direction, and the point up to which volume is counted: what a hypervolume refers to."""
+    wanted = ", ".join(
+        f"{'maximise' if objective.maximise else 'minimise'} {objective.metric}" for objective in front.space.objectives
+    )
+    corner = ", ".join(format_quantity(value, DIMENSION[name]) for name, value in front.reference_by_objective.items())
+    return f"{wanted}; hypervolume {front.hypervolume:.4g} up to ({corner})"
+
+
+def judged_lines(workload: Workload) -> list[str]:
+    """What several workloads together are judged by."""
+    if not workload.members:
+        return []
+    shares = ", ".join(f"{member.name} {100 * member.share:.0f}%" for member in workload.members)
+    lines = [f"several workloads: latency, energy and traffic are means ({shares}) unless one is named"]
+    if all(member.target_s is not None for member in workload.members):
+        targets = ", ".join(
+            f"{member.name} {format_quantity(member.target_s or 0.0, 'time')} ({member.known_from})"
+            for member in workload.members
+        )
+        lines.append(f"slowdown: the worst latency over its target: {targets}")
+    return lines
+
+
+def rules_text(space: Space) -> str:
+    """How many designs the rules of a space leave."""
+    return f"space: {space.size:,} designs, {space.allowed} of them allowed by its {len(space.rules)} rules"
 
 
 def limit_text(name: str, limit: float) -> str:
@@ -114,6 +148,7 @@ def evaluation(result: Result, advice: Advice | None = None) -> RenderableType:
         machine_table(result),
         scenario_table(result, "Scenarios"),
         Text(),
+        *((members_table(result), Text()) if result.workload.members else ()),
         *((advice_report(advice, result), Text()) if advice is not None else ()),
         *([memory_table(result), Text()] if _trains(result) else []),
         layer_table(result, slowest),
@@ -128,8 +163,10 @@ def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> Re
     table.add_column("")
     for name in ("array", "flow", "MHz", "SRAM", "memory", "nm"):
         table.add_column(name, justify="right" if name in ("MHz", "SRAM", "nm") else "left", no_wrap=True)
-    for name in ("USD", "mm2", "W", *extra):
-        table.add_column(name, justify="right", no_wrap=True)
+    wide = len(extra) > MOST_EXTRA
+    costs = [(unit, name) for unit, name in (("USD", "price"), ("mm2", "area"), ("W", "power")) if name in objectives or not wide]
+    for name in (*(unit for unit, _ in costs), *extra):
+        table.add_column(name.replace(":", ":\n"), justify="right", no_wrap=True)
     flows: set[str] = set()
     for position, (row, result) in enumerate(zip(rows, results, strict=True)):
         design, line = result.design, front.designs.iloc[row]
@@ -144,9 +181,7 @@ def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> Re
             format_quantity(design.sram_bytes, "bytes"),
             memory_text(design),
             f"{design.node_nm:g}",
-            f"{line['price_usd']:.3g}" if line["price_usd"] < 1000 else f"{line['price_usd']:,.0f}",
-            f"{line['area_mm2']:.3g}",
-            f"{line['power_w']:.3g}",
+            *(_cost_cell(float(line[METRIC_COLUMNS[name]])) for _, name in costs),
             *values,
             style="bold" if row == front.knee else None,
         )
@@ -154,6 +189,10 @@ def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> Re
     single = ", /1 single-buffered SRAM" if any(not result.design.double_buffer for result in results) else ""
     note = f"* knee; flow: {legend}{single}. {_others(front, results, rows)}".rstrip()
     return Group(table, Text(note, style="dim"))
+
+
+def _cost_cell(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _others(front: Front, results: Sequence[Result], rows: Sequence[int]) -> str:
@@ -227,6 +266,23 @@ def scenario_table(result: Result, title: str) -> RenderableType:
             format_quantity(float(row["energy_j"]), "energy"),
             format_quantity(float(row["dram_bytes"]), "traffic"),
             f"{row['bound']} {100 * float(row['bound_fraction']):.0f}%",
+        )
+    return table
+
+
+def members_table(result: Result) -> RenderableType:
+    """Each of several workloads for itself: its scenarios once, by their own weights."""
+    table = plain_table("Workloads")
+    table.add_column("workload", overflow="fold")
+    for name in ("latency", "energy", "traffic", "share"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, totals in member_totals(result).items():
+        table.add_row(
+            name,
+            format_quantity(totals["latency_s"], "time"),
+            format_quantity(totals["energy_j"], "energy"),
+            format_quantity(totals["dram_bytes"], "traffic"),
+            f"{100 * totals['share']:.0f}%",
         )
     return table
 

@@ -20,13 +20,14 @@ from dse.hardware.cost import Costs, component_costs
 from dse.hardware.design import DATAFLOWS, FORMATS, BoolColumn, Designs, FloatColumn, IntColumn
 from dse.hardware.space import Space
 from dse.model import kernel
-from dse.model.evaluate import OVERLAP, Metrics, energy_j, storage_of_designs
+from dse.model.evaluate import OVERLAP, Metrics, energy_of, storage_of_designs
 from dse.model.ledger import Ledger
 from dse.model.limits import feasible, limits
 from dse.model.work import Work
-from dse.search.factors import ArrayRows, Choices, kept_choices, storage_rows
+from dse.search.factors import FACTORS, ArrayRows, Choices, Pause, kept_choices, no_pause, storage_rows
 from dse.search.forest import Forest
 from dse.search.front import losses
+from dse.search.permitted import ClosedBoxes, kinds
 from dse.units import FLOATING_FORMATS
 
 ARRAY, FREQUENCY, STORAGE, MEMORY, LANES, NODE = range(6)
@@ -61,6 +62,7 @@ class Bounds:
     lanes_of_time: IntColumn
     lanes_of_cost: IntColumn
     node_nm: FloatColumn
+    closed: ClosedBoxes
 
     @property
     def n_kept(self) -> int:
@@ -68,7 +70,10 @@ class Bounds:
         return int(np.prod([len(each) for each in self.choices], dtype=object))
 
     def roots(self) -> IntColumn:
-        """Boxes that hold every kept design, each of one format, kind of buffer, memory and node; shape (boxes, 6)."""
+        """Boxes that hold every kept design, each of one format, kind of buffer, memory and node; shape (boxes, 6).
+
+        What rules ask of one factor alone is answered alike for all designs of a box.
+        """
         grids = np.meshgrid(*(forest.roots for forest in self.forests), indexing="ij")
         return np.stack([grid.ravel() for grid in grids], axis=1)
 
@@ -97,6 +102,13 @@ class Bounds:
             full[:, chosen.columns] = chosen.indices[designs[:, at]]
         return full
 
+    def numbers(self, designs: IntColumn) -> IntColumn:
+        """Boxes of one design as a number each, which may wrap round in a space beyond int64."""
+        found = np.zeros(len(designs), dtype=np.int64)
+        for at, chosen in enumerate(self.choices):
+            found = found * len(chosen) + designs[:, at]
+        return found
+
     def random_designs(self, n: int, seed: int) -> IntColumn:
         """Boxes of one design, drawn independently and evenly, shape (n, 6)."""
         draw = np.random.default_rng(seed)
@@ -105,7 +117,10 @@ class Bounds:
     def of(self, boxes: IntColumn) -> tuple[IntColumn, FloatColumn]:
         """Rows of `boxes` that may hold a feasible design, and bounds of their losses, shape (rows, objectives)."""
         costs = self._costs(boxes)
-        rows = np.flatnonzero(self._affordable(costs))
+        kept = self._affordable(costs)
+        if self.closed.rules:
+            kept &= ~self.closed(boxes)
+        rows = np.flatnonzero(kept)
         boxes, costs = boxes[rows], _taken(costs, rows)
         metrics = self._metrics(boxes, costs)
         found = losses(metrics, self.space)
@@ -192,7 +207,7 @@ class Bounds:
         dram *= lowered
         macs, buffer = self.arrays.native_macs[array], self.arrays.buffer_bytes[array]
         with np.errstate(invalid="ignore"):
-            energy = energy_j(costs, macs, self.work.vector_ops, buffer, dram, latency)
+            energy = energy_of(costs, macs, self.work.vector_ops, buffer, dram, latency)
         floating = np.array([name in FLOATING_FORMATS for name in FORMATS])[self.arrays.precision[array]]
         return Metrics(
             work=self.work,
@@ -204,7 +219,16 @@ class Bounds:
             chosen=None,
             floating_array=floating,
             costs=costs,
+            rules_broken=self._rules_broken(boxes),
         )
+
+    def _rules_broken(self, boxes: IntColumn) -> BoolColumn:
+        """Which rules a box of one design breaks; a larger box may hold a design that breaks none."""
+        found = np.zeros((len(boxes), len(self.space.rules)), dtype=np.bool_)
+        if self.space.rules:
+            single = np.flatnonzero(self.is_design(boxes))
+            found[single] = self.space.broken_rules(self.space.designs(self.indices(boxes[single])))
+        return found
 
 
 def _taken(costs: Costs, rows: IntColumn) -> Costs:
@@ -223,20 +247,24 @@ def _taken(costs: Costs, rows: IntColumn) -> Costs:
     )
 
 
-def bounds_of(space: Space, work: Work) -> Bounds:
-    """Prune the factors of a space and prepare the tables that bound every box of what is left."""
-    kept = kept_choices(space, work)
+def bounds_of(space: Space, work: Work, pause: Pause = no_pause) -> Bounds:
+    """Prune the factors of a space and prepare the tables that bound every box of what is left.
+
+    `pause` is called now and then, and may raise. Raises `NothingPermitted` where the rules leave nothing.
+    """
+    kept = kept_choices(space, work, pause)
     array, clock, storage, memory, lane, node = (kept[name].designs(space) for name in kept)
     arrays = ArrayRows.of(array, space, work)
-    rows = storage_rows(storage, space, work)
+    rows = storage_rows(storage, space, work, pause)
     capacity = component_costs(memory, space).dram_capacity_bytes
     shape = np.log(np.stack([array.array_rows, array.array_cols, array.cores, 2.0**array.dataflow], axis=1))
+    ruled = [kinds(space, FACTORS[name], kept[name].designs(space)) for name in kept]
     forests = (
-        Forest.of(shape, array.precision),
-        Forest.of(np.log(clock.frequency_hz)[:, None], np.zeros(len(clock), dtype=np.int64)),
-        Forest.of(np.log(storage.sram_bytes)[:, None], storage.double_buffer.astype(np.int64)),
-        Forest.of(np.log(memory.bandwidth_bytes_per_s)[:, None], memory.memory),
-        Forest.of(np.log1p(lane.vector_lanes)[:, None], np.zeros(len(lane), dtype=np.int64)),
+        Forest.of(shape, _together(array.precision, ruled[ARRAY])),
+        Forest.of(np.log(clock.frequency_hz)[:, None], ruled[FREQUENCY]),
+        Forest.of(np.log(storage.sram_bytes)[:, None], _together(storage.double_buffer.astype(np.int64), ruled[STORAGE])),
+        Forest.of(np.log(memory.bandwidth_bytes_per_s)[:, None], _together(memory.memory, ruled[MEMORY])),
+        Forest.of(np.log1p(lane.vector_lanes)[:, None], ruled[LANES]),
         Forest.of(np.log(node.node_nm)[:, None], np.arange(len(node))),
     )
     usable = storage_of_designs(storage, space.device).usable_bytes
@@ -269,7 +297,19 @@ def bounds_of(space: Space, work: Work) -> Bounds:
         lanes_of_time=np.where(none, 0, forests[LANES].most(lane.vector_lanes)),
         lanes_of_cost=forests[LANES].least(lane.vector_lanes),
         node_nm=forests[NODE].least(node.node_nm),
+        closed=ClosedBoxes.of(
+            space,
+            [
+                (FACTORS[name], designs, forest)
+                for name, designs, forest in zip(kept, (array, clock, storage, memory, lane, node), forests, strict=True)
+            ],
+        ),
     )
+
+
+def _together(one: IntColumn, other: IntColumn) -> IntColumn:
+    """Labels that agree only where both labels do."""
+    return one * (int(other.max()) + 1) + other
 
 
 def _with_nodes(rows: Ledger, forest: Forest) -> Ledger:

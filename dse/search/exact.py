@@ -14,8 +14,9 @@ Boxes are taken last in, first out, a block at a time, so that memory stays boun
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -27,8 +28,11 @@ from dse.model.work import work_of
 from dse.search.archive import Archive
 from dse.search.bounds import Bounds, bounds_of
 from dse.search.every import front_of_every_design
+from dse.search.factors import NothingPermitted
 from dse.search.front import Certificate, Front, make_front, no_feasible_design, score
-from dse.workload.workload import Workload
+from dse.search.judged import TARGET_SECONDS, judged
+from dse.workload.together import together
+from dse.workload.workload import Across, Workload
 
 EPSILONS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0)
 """Of the passes; the last is exact."""
@@ -42,28 +46,48 @@ MOST_ASIDE = 20_000_000
 FIRST_DESIGNS = 20_000
 """Designs drawn at random, so that there is something to discard boxes by."""
 
+DRAWN_DESIGNS, DRAWN_BUFFERS = 2000, 4
+"""Designs, and on-chip buffers among them, that stand in where there was no time to prepare the factors."""
+
 NEAREST_OF = 20_000
 """Where nothing is feasible, the nearest of all designs is shown, or of so many drawn at random."""
 
 
 def exact_front(
-    workload: Workload,
+    workload: Workload | Sequence[Workload],
     space: Space,
     *,
+    across: Across | None = None,
     seconds: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Front:
     """The whole Pareto front of `space`, certified: no feasible design dominates any of it; designs that tie stand once.
 
     With `seconds` the search ends about then, and the certificate gives the epsilon that was reached: every feasible design is
-    within a factor of 1 + epsilon of a returned one in every objective. `on_progress(covered, size)` is called after each block.
+    within a factor of 1 + epsilon of a returned one in every objective (with too little time for any, the best of a few drawn
+    at random and no epsilon). `on_progress(covered, size)` is called after each block.
+    Several workloads are judged `across` them (see `dse.combine`); where that needs the least latency of each, it is found first.
     For a workload with a free batch every design is evaluated instead. Raises `NoFeasibleDesign` if no design keeps the limits.
     Ctrl-C keeps the front so far, and the certificate says what is known of it.
     """
+    workload, space = judged(together(workload, across), space, partial(exact_front, seconds=TARGET_SECONDS))
     if any(scenario.auto for scenario in workload.scenarios):
         return front_of_every_design(workload, space, on_progress=on_progress)
     deadline = None if seconds is None else time.monotonic() + seconds
-    search = _Search(bounds=bounds_of(space, work_of(workload)), deadline=deadline, on_progress=on_progress)
+
+    def pause() -> None:
+        if deadline is not None and time.monotonic() > deadline:
+            raise _OutOfTime
+        if on_progress is not None:
+            on_progress(0, space.size)
+
+    try:
+        bounds = bounds_of(space, work_of(workload), pause)
+    except NothingPermitted:
+        raise _none_feasible(workload, space, certain=True) from None
+    except (_OutOfTime, KeyboardInterrupt) as stopped:
+        return _drawn_front(workload, space, interrupted=isinstance(stopped, KeyboardInterrupt))
+    search = _Search(bounds=bounds, deadline=deadline, on_progress=on_progress)
     interrupted = False
     try:
         search.run()
@@ -73,7 +97,7 @@ def exact_front(
             raise
     _, designs = search.archive.best()
     if not len(designs):
-        raise _none_feasible(workload, space, search)
+        raise _none_feasible(workload, space, certain=search.epsilon == 0.0)
     return make_front(
         workload,
         space,
@@ -86,9 +110,46 @@ def exact_front(
     )
 
 
+class _OutOfTime(Exception):
+    """The deadline came before there was anything to search."""
+
+
+def _drawn_front(workload: Workload, space: Space, *, interrupted: bool) -> Front:
+    """The best of some designs drawn at random, where the factors could not be prepared to the end; few buffers, to be quick."""
+    at = next(index for index, parameter in enumerate(space.parameters) if parameter.name == "sram")
+    axis = space.parameters[at]
+    chosen: IntColumn = np.unique(np.linspace(0, len(axis) - 1, DRAWN_BUFFERS).astype(np.int64))
+    few = replace(axis, values=tuple(axis.values[index] for index in map(int, chosen)))
+    thin = replace(space, parameters=(*space.parameters[:at], few, *space.parameters[at + 1 :]))
+    indices = np.unique(thin.random_indices(DRAWN_DESIGNS, seed=0), axis=0)
+    scored = score(workload, thin, indices)
+    indices = indices.copy()
+    indices[:, at] = chosen[indices[:, at]]
+    cause = "interrupted" if interrupted else "out of time"
+    statement = (
+        f"{cause} while the factors of the space were prepared: best of {len(indices):,} designs drawn at random of "
+        f"{space.size:,}; no proof that nothing better exists"
+    )
+    drawn = replace(scored, indices=indices)
+    if not len(drawn.feasible):
+        if interrupted:
+            raise KeyboardInterrupt
+        raise no_feasible_design(space, [drawn])
+    return make_front(
+        workload,
+        space,
+        [drawn],
+        Certificate(kind="none", designs_covered=len(indices), designs_in_space=space.size, statement=statement),
+        trials=pd.DataFrame(),
+        sampler="exact",
+        seed=None,
+        interrupted=interrupted,
+    )
+
+
 @dataclass(slots=True)
 class _Search:
-    """The state of a branch and bound."""
+    """The state of a branch and bound. `drawn` are the numbers of the designs that were drawn at first."""
 
     bounds: Bounds
     deadline: float | None
@@ -99,6 +160,7 @@ class _Search:
     n_aside: int = 0
     n_bounded: int = 0
     n_evaluated: int = 0
+    drawn: IntColumn = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     covered: float = 0.0
     epsilon: float = np.inf
 
@@ -108,10 +170,11 @@ class _Search:
 
     def run(self) -> None:
         """Every pass, or as many as the time allows."""
-        draws = self.bounds.random_designs(min(FIRST_DESIGNS, self.n_kept), seed=0)
+        draws = np.unique(self.bounds.random_designs(min(FIRST_DESIGNS, self.n_kept), seed=0), axis=0)
         rows, losses = self.bounds.of(draws)
         self.archive.add(losses, draws[rows])
         self.n_evaluated += len(draws)
+        self.drawn = self.bounds.numbers(draws)
         self.stack.append(self.bounds.roots())
         for epsilon in EPSILONS:
             waiting, self.aside, self.n_aside = self.aside, [], 0
@@ -148,7 +211,7 @@ class _Search:
         """Discard, keep, put aside or halve boxes whose bounds are known."""
         single = self.bounds.is_design(boxes)
         if single.any():
-            self.n_evaluated += int(single.sum())
+            self.n_evaluated += int((~np.isin(self.bounds.numbers(boxes[single]), self.drawn)).sum())
             self.covered += float(single.sum())
             self.archive.add(losses[single], boxes[single])
             boxes, losses = boxes[~single], losses[~single]
@@ -177,7 +240,8 @@ class _Search:
             kind, statement = "exact", "certified: the space holds this one design"
         elif self.epsilon == 0.0:
             kind = "exact"
-            statement = f"certified: all {size:,} designs covered ({effort}), no feasible one dominates any of these"
+            allowed = f", {self.bounds.space.allowed} of them allowed" if self.bounds.space.rules else ""
+            statement = f"certified: all {size:,} designs covered{allowed} ({effort}), no feasible one dominates any of these"
         else:
             cause = "interrupted" if interrupted else "out of time"
             said = f"{cause} with {decided:,} of {size:,} designs decided ({effort}): "
@@ -196,12 +260,12 @@ class _Search:
         )
 
 
-def _none_feasible(workload: Workload, space: Space, search: _Search) -> NoFeasibleDesign:
+def _none_feasible(workload: Workload, space: Space, *, certain: bool) -> NoFeasibleDesign:
     """The error that says nothing is feasible, with the nearest of some designs; of all where they are few."""
     few = space.size <= NEAREST_OF
     indices = space.indices(np.arange(space.size)) if few else space.random_indices(NEAREST_OF, seed=0)
     error = no_feasible_design(space, [score(workload, space, indices)])
-    if few or search.epsilon > 0.0:
+    if few or not certain:
         return error
     return NoFeasibleDesign(
         f"certified: none of the {space.size:,} designs keeps every limit; the nearest of {NEAREST_OF:,} drawn is shown",

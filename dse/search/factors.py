@@ -13,21 +13,23 @@ logarithm in the mean throughput is within one rounding of a monotone function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dse.hardware.cost import component_costs, edge_bytes_per_cycle
 from dse.hardware.design import FORMATS, Designs, FloatColumn, IntColumn
+from dse.hardware.goals import SLOWDOWN
 from dse.hardware.space import Space
 from dse.model.dominance import not_dominated
 from dse.model.evaluate import distinct_arrays, first_load_bytes, storage_of_designs, weight_factor
 from dse.model.ledger import Ledger, ledger
 from dse.model.mapping import array_table
-from dse.model.stages import Storage, Streaming
+from dse.model.stages import Streaming
 from dse.model.work import Work
 from dse.search.forest import Forest
+from dse.search.permitted import permitted, rule_criteria
 
 FACTORS: Mapping[str, tuple[str, ...]] = {
     "array": ("array_rows", "array_cols", "compute_units", "cores", "dataflow", "precision"),
@@ -43,6 +45,18 @@ ARRAY_CELLS_AT_ONCE = 4_000_000
 """Arrays x operations whose table is held while arrays are pruned."""
 
 
+class NothingPermitted(Exception):
+    """The rules of the space leave no choice of some factor."""
+
+
+Pause = Callable[[], None]
+"""Called now and then while factors are prepared; what it raises ends that."""
+
+
+def no_pause() -> None:
+    """Go on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
     """What the objectives and limits of a space read: an entry that none of them reads need not be compared."""
@@ -56,11 +70,12 @@ class Needs:
     @classmethod
     def of(cls, space: Space, work: Work) -> Needs:
         """Those of a space's objectives and budget and of the scenarios' own limits."""
-        named = {objective.metric for objective in space.objectives}
+        named = {objective.kind for objective in space.objectives}
         named |= {name for name in ("price", "power", "latency", "energy") if space.budget.limit(name) is not None}
-        limits = [limit for each in work.scenarios for limit in (each.latency_limit_s, space.budget.scenario_limit(each.name))]
+        limits = [each.latency_limit_s for each in work.scenarios]
+        limits += [space.budget.scenario_limit(each.name) for each in (*work.scenarios, *work.members)]
         energy = "energy" in named
-        time = energy or bool(named & {"latency", "throughput"}) or any(limit is not None for limit in limits)
+        time = energy or bool(named & {"latency", "throughput", SLOWDOWN}) or any(limit is not None for limit in limits)
         return cls(time=time, energy=energy, dram=time or "dram_bytes" in named, power="power" in named, price="price" in named)
 
 
@@ -91,12 +106,13 @@ def n_choices(space: Space, factor: str) -> int:
 
 
 def choices(space: Space, factor: str, begin: int = 0, end: int | None = None) -> Choices:
-    """The choices of a factor numbered `begin` to `end` (default: all), the last parameter running fastest."""
+    """The permitted choices of a factor numbered `begin` to `end` (default: all), the last parameter running fastest."""
     columns = [at for at, parameter in enumerate(space.parameters) if parameter.name in FACTORS[factor]]
     sizes = tuple(len(space.parameters[at]) for at in columns)
     numbers = np.arange(begin, n_choices(space, factor) if end is None else end)
     indices = np.stack(np.unravel_index(numbers, sizes), axis=1) if sizes else np.zeros((len(numbers), 0), dtype=np.int64)
-    return Choices(columns=np.array(columns, dtype=np.int64), indices=indices.astype(np.int64))
+    found = Choices(columns=np.array(columns, dtype=np.int64), indices=indices.astype(np.int64))
+    return found.take(np.flatnonzero(permitted(space, FACTORS[factor], found.designs(space)))) if space.rules else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +144,13 @@ class ArrayRows:
             precision=designs.precision,
         )
 
-    def criteria(self, needs: Needs) -> FloatColumn:
+    def criteria(self, needs: Needs, rules: Sequence[FloatColumn] = ()) -> FloatColumn:
         """What must be no more for an array to replace another, shape (criteria, arrays); formats must be the same.
 
         Cycles of every operation, bytes of whole tiles, the first tile (time); bytes between array and buffer, native multiplies
-        (energy); MAC units (area, price, peak and static power); bytes on the edges (peak power).
+        (energy); MAC units (area, price, peak and static power); bytes on the edges (peak power); and what `rules` ask.
         """
-        rows = [self.macs_per_cycle.astype(np.float64), *_same(self.precision, len(FORMATS))]
+        rows = [self.macs_per_cycle.astype(np.float64), *_same(self.precision, len(FORMATS)), *rules]
         if needs.power:
             rows.append(self.edge_bytes)
         if needs.energy:
@@ -171,29 +187,35 @@ def _same(codes: IntColumn, most: int) -> tuple[FloatColumn, FloatColumn]:
     return codes.astype(np.float64), (most - codes).astype(np.float64)
 
 
-def array_choices(space: Space, work: Work, needs: Needs) -> Choices:
+def array_choices(space: Space, work: Work, needs: Needs, pause: Pause = no_pause) -> Choices:
     """The arrays that no other array replaces, pruned block by block so that memory stays bounded."""
     per_block = max(1, ARRAY_CELLS_AT_ONCE // max(len(work.operations), 1))
     kept: list[IntColumn] = []
     total = n_choices(space, "array")
     for begin in range(0, total, per_block):
+        pause()
         block = choices(space, "array", begin, min(begin + per_block, total))
-        rows = not_dominated(ArrayRows.of(block.designs(space), space, work).criteria(needs))
-        kept.append(block.indices[np.sort(rows)])
+        kept.append(_pruned_arrays(block, space, work, needs).indices)
+    pause()
     found = replace(choices(space, "array", 0, 0), indices=np.concatenate(kept))
-    if len(kept) > 1:
-        rows = not_dominated(ArrayRows.of(found.designs(space), space, work).criteria(needs))
-        found = found.take(np.sort(rows))
-    return found
+    return _pruned_arrays(found, space, work, needs) if len(kept) > 1 else found
 
 
-def storage_rows(designs: Designs, space: Space, work: Work) -> Ledger:
+def _pruned_arrays(found: Choices, space: Space, work: Work, needs: Needs) -> Choices:
+    if not len(found):
+        return found
+    designs = found.designs(space)
+    rules = rule_criteria(space, FACTORS["array"], designs)
+    return found.take(np.sort(not_dominated(ArrayRows.of(designs, space, work).criteria(needs, rules))))
+
+
+def storage_rows(designs: Designs, space: Space, work: Work, pause: Pause = no_pause) -> Ledger:
     """The ledger of the storage of each design."""
     held = storage_of_designs(designs, space.device)
-    return ledger(work, Storage(usable_bytes=held.usable_bytes, buffers=held.buffers), Streaming.of(space.device))
+    return ledger(work, held, Streaming.of(space.device), pause)
 
 
-def storage_choices(space: Space, work: Work, needs: Needs) -> Choices:
+def storage_choices(space: Space, work: Work, needs: Needs, pause: Pause = no_pause) -> Choices:
     """The buffers that no other buffer replaces.
 
     One replaces another of the same kind (double or single) whose ledger has the same rows (operation, count, vector work, steps)
@@ -201,8 +223,11 @@ def storage_choices(space: Space, work: Work, needs: Needs) -> Choices:
     not compared: their sums are taken in another order, so that they may differ in the last bit.
     """
     all_of_them = choices(space, "storage")
+    if not len(all_of_them):
+        return all_of_them
     designs = all_of_them.designs(space)
-    rows = storage_rows(designs, space, work)
+    ruled = rule_criteria(space, FACTORS["storage"], designs)
+    rows = storage_rows(designs, space, work, pause)
     groups: dict[bytes, list[int]] = {}
     for at in range(len(designs)):
         part = slice(rows.start[at, 0], rows.start[at, -1])
@@ -217,7 +242,7 @@ def storage_choices(space: Space, work: Work, needs: Needs) -> Choices:
         groups.setdefault(key, []).append(at)
     kept: list[int] = []
     for members in groups.values():
-        criteria: list[FloatColumn] = [designs.sram_bytes[members].astype(np.float64)]
+        criteria: list[FloatColumn] = [designs.sram_bytes[members].astype(np.float64), *(rule[members] for rule in ruled)]
         parts = [slice(rows.start[at, 0], rows.start[at, -1]) for at in members]
         moved = np.stack([np.concatenate([rows.weight_bytes[part], rows.other_bytes[part]]) for part in parts], axis=1)
         if needs.dram:
@@ -259,7 +284,15 @@ def memory_choices(space: Space, work: Work, needs: Needs) -> Choices:
         criteria.append(designs.bandwidth_bytes_per_s)
     if needs.time:
         criteria.append(1.0 / designs.bandwidth_bytes_per_s)
-    return all_of_them.take(np.sort(not_dominated(np.array(criteria))))
+    return _pruned(all_of_them, criteria, space, "memory")
+
+
+def _pruned(found: Choices, criteria: Sequence[FloatColumn], space: Space, factor: str) -> Choices:
+    """The choices that no other equals or betters in every criterion and in what the rules ask."""
+    if not len(found):
+        return found
+    rules = rule_criteria(space, FACTORS[factor], found.designs(space))
+    return found.take(np.sort(not_dominated(np.array([*criteria, *rules]))))
 
 
 def frequency_choices(space: Space, needs: Needs) -> Choices:
@@ -271,7 +304,7 @@ def frequency_choices(space: Space, needs: Needs) -> Choices:
         criteria.append(clock)
     if needs.time:
         criteria.append(1.0 / clock)
-    return all_of_them.take(np.sort(not_dominated(np.array(criteria))))
+    return _pruned(all_of_them, criteria, space, "frequency")
 
 
 def lane_choices(space: Space, work: Work, needs: Needs) -> Choices:
@@ -284,17 +317,23 @@ def lane_choices(space: Space, work: Work, needs: Needs) -> Choices:
     criteria = [lanes]
     if needs.time and work.vector_ops.any():
         criteria.append(np.where(lanes > 0, 1.0 / np.maximum(lanes, 1.0), 0.0))
-    return all_of_them.take(np.sort(not_dominated(np.array(criteria))))
+    return _pruned(all_of_them, criteria, space, "lanes")
 
 
-def kept_choices(space: Space, work: Work) -> dict[str, Choices]:
-    """Of every factor the choices that no other replaces. Nodes are all kept: their curves of price, area and energy cross."""
+def kept_choices(space: Space, work: Work, pause: Pause = no_pause) -> dict[str, Choices]:
+    """Of every factor the choices that no other replaces. Nodes are all kept: their curves of price, area and energy cross.
+
+    Raises `NothingPermitted` where the rules leave none.
+    """
     needs = Needs.of(space, work)
-    return {
-        "array": array_choices(space, work, needs),
+    kept = {
+        "array": array_choices(space, work, needs, pause),
         "frequency": frequency_choices(space, needs),
-        "storage": storage_choices(space, work, needs),
+        "storage": storage_choices(space, work, needs, pause),
         "memory": memory_choices(space, work, needs),
         "lanes": lane_choices(space, work, needs),
         "node": choices(space, "node"),
     }
+    if not all(map(len, kept.values())):
+        raise NothingPermitted
+    return kept

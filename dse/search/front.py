@@ -10,6 +10,7 @@ import pandas as pd
 
 from dse.errors import InputError, NoFeasibleDesign, Problem, Violation
 from dse.hardware.design import Designs, FloatColumn, IntColumn
+from dse.hardware.goals import OF_A_WORKLOAD, SLOWDOWN
 from dse.hardware.space import Space
 from dse.model.breakdown import Result, breakdown
 from dse.model.evaluate import Metrics, evaluate_designs
@@ -89,6 +90,12 @@ class Front:
             f"<Front of {len(self)} designs ({names}): {self.workload.name} on {self.space.name}; {self.certificate.statement}>"
         )
 
+    @property
+    def reference_by_objective(self) -> dict[str, float]:
+        """The point up to which volume is counted, in SI by objective; a throughput as a throughput."""
+        pairs = zip(self.space.objectives, self.reference, strict=True)
+        return {objective.metric: 1.0 / loss if objective.maximise else loss for objective, loss in pairs}
+
     def result(self, row: int) -> Result:
         """The layer-by-layer breakdown of one design of the front."""
         return breakdown(self.workload, self.space, self.space.designs(self.indices[row : row + 1]))
@@ -101,15 +108,30 @@ class Front:
 BLOCK = 131_072
 """Designs evaluated at once."""
 
-METRIC_COLUMNS = {
-    "latency": "latency_s",
-    "throughput": "throughput_per_s",
-    "energy": "energy_j",
-    "price": "price_usd",
-    "area": "area_mm2",
-    "power": "power_w",
-    "dram_bytes": "dram_bytes",
-}
+
+class _Columns(dict[str, str]):
+    """Columns by objective; that of one of several workloads has its name behind: ``latency_s[speech]``."""
+
+    def __missing__(self, name: str) -> str:
+        metric, _, member = name.partition(":")
+        if name == SLOWDOWN:
+            return SLOWDOWN
+        if not member:
+            raise KeyError(name)
+        return f"{self[metric]}[{member}]"
+
+
+METRIC_COLUMNS = _Columns(
+    {
+        "latency": "latency_s",
+        "throughput": "throughput_per_s",
+        "energy": "energy_j",
+        "price": "price_usd",
+        "area": "area_mm2",
+        "power": "power_w",
+        "dram_bytes": "dram_bytes",
+    }
+)
 """Objective name -> column of the tables."""
 
 
@@ -195,8 +217,12 @@ def _with_opinion_columns(table: pd.DataFrame, opinions: Sequence[Opinion | None
 
 
 def metric_columns(metrics: Metrics, designs: Designs, *, per_scenario: bool) -> dict[str, FloatColumn]:
-    """Totals by column name and, if asked, each scenario's latency, throughput, utilisation and energy."""
+    """Totals by column name, also of each of several workloads; if asked, each scenario's latency, throughput, use and energy."""
     columns: dict[str, FloatColumn] = {column: metrics.metric(name) for name, column in METRIC_COLUMNS.items()}
+    for member in metrics.work.members:
+        columns |= {METRIC_COLUMNS[name]: metrics.metric(name) for name in (f"{each}:{member.name}" for each in OF_A_WORKLOAD)}
+    if metrics.work.members and all(member.target_s is not None for member in metrics.work.members):
+        columns[SLOWDOWN] = metrics.slowdown
     if per_scenario:
         peak = OPS_PER_MAC * designs.macs_per_cycle * designs.frequency_hz
         macs, batch = metrics.of_runs(metrics.work.macs), np.broadcast_to(metrics.batch, metrics.latency_s.shape)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import importlib.util
 import warnings
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -25,12 +26,15 @@ from dse.errors import InputError, Problem
 from dse.hardware.parameters import suggestion
 from dse.hardware.space import Space
 from dse.search.evaluator import Function, evaluator_named
+from dse.search.exact import exact_front
 from dse.search.front import Front, certificate, make_front
 from dse.search.hunt import BATCH, Hunt
+from dse.search.judged import TARGET_SECONDS, judged
 from dse.search.ledger import Ledger, Progress, designs_of_table, opinions_of_table
 from dse.search.parameters import distribution_of, indices_of
 from dse.search.record import GRACE_S, Record
-from dse.workload.workload import Workload
+from dse.workload.together import together
+from dse.workload.workload import Across, Workload
 
 if TYPE_CHECKING:
     from dse.search.sharing import Shared
@@ -43,9 +47,10 @@ MOST_SEED = 2**32 - 1
 
 
 def search(
-    workload: Workload,
+    workload: Workload | Sequence[Workload],
     space: Space,
     *,
+    across: Across | None = None,
     trials: int = DEFAULT_TRIALS,
     sampler: Sampler = "nsga2",
     seed: int | None = 0,
@@ -59,6 +64,7 @@ def search(
 ) -> Front:
     """Search `space` for the Pareto-optimal designs of `workload` within the budget.
 
+    Several workloads are judged `across` them: mean, worst or each its own objective (see `dse.combine`).
     Same seed, same front. Where `trials` (different designs) are enough for the space, none is left out, and the front is
     certified. Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
 
@@ -70,6 +76,7 @@ def search(
     """
     if trials < 1:
         raise InputError(Problem(f"{trials} trials: a search tries at least one design"))
+    workload, space = judged(together(workload, across), space, partial(exact_front, seconds=TARGET_SECONDS))
     study = _study(space, sampler, seed)
     ledger = Ledger(workload=workload, space=space)
     _keep_earlier(ledger, earlier)
