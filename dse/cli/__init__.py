@@ -5,6 +5,7 @@ stdout is the result, stderr is progress and diagnosis. Exit codes: 0 done; 1 ra
 """
 
 from dse.cli import search as _search  # the order of the commands in --help  # isort: skip
+from dse.cli import report as _report  # isort: skip
 from dse.cli import machine as _machine  # isort: skip
 from dse.cli import fidelity as _fidelity  # isort: skip
 from dse.cli import shipped as _shipped  # isort: skip
@@ -12,4 +13,4 @@ from dse.cli.app import app, main
 
 __all__ = ["app", "main"]
 
-del _search, _machine, _fidelity, _shipped
+del _search, _report, _machine, _fidelity, _shipped

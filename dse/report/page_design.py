@@ -20,6 +20,9 @@ from dse.workload.phases import Training
 from dse.workload.workload import Scenario
 
 TOTALS = ("latency_s", "throughput_per_s", "energy_j", "dram_bytes", "price_usd", "area_mm2", "power_w")
+NBSP = "\u00a0"
+"""A space at which no line breaks."""
+
 ENERGY_PARTS = ("array", "vector", "SRAM", "DRAM", "static")
 BOUNDS = ("compute", "memory", "ridge", "vector", "dependency", "none")
 
@@ -67,12 +70,12 @@ def machine_words(result: Result) -> dict[str, str]:
 
 
 def machine_phrase(result: Result) -> str:
-    """The machine in one phrase: ``24x64x4 int8 at 1.2 GHz, 2 MiB SRAM, lpddr4, 7 nm``."""
+    """The machine in one phrase, quantities unbroken: ``24×64×4 int8 MACs at 1.2 GHz, 2 MiB SRAM, lpddr4, 7 nm``."""
     design = result.design
-    return (
-        f"{array_text(design)} {design.precision} at {format_quantity(design.frequency_hz, 'frequency')}, "
-        f"{format_quantity(design.sram_bytes, 'bytes')} SRAM, {memory_text(design)}, {design.node_nm:g} nm"
-    )
+    array = array_text(design).replace("x", "×").removesuffix(" MACs")
+    clock, sram = format_quantity(design.frequency_hz, "frequency"), format_quantity(design.sram_bytes, "bytes")
+    parts = (f"{array} {design.precision} MACs at {clock.replace(' ', NBSP)}", f"{sram.replace(' ', NBSP)} SRAM")
+    return ", ".join((*parts, memory_text(design).replace(" ", NBSP), f"{design.node_nm:g}{NBSP}nm"))
 
 
 def bound_shares(result: Result) -> dict[str, float]:

@@ -22,7 +22,10 @@ from dse.errors import InputError, Problem
 from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.advice_table import advice_json
+from dse.report.html import run_page
 from dse.report.info import label
+from dse.report.page_data import report_data
+from dse.report.stored import REPORT
 from dse.search.front import Front
 from dse.workload.memory import scenario_memory
 from dse.workload.phases import Training
@@ -102,6 +105,7 @@ def write_run(
 ) -> Path:
     """Write the run under `output` in a new folder, all of it or nothing; an existing folder is never touched.
 
+    `inputs` are the files that the run was made from, that of the space the last. With them go the run's page and its data.
     Raises `InputError` if the folder cannot be written.
     """
     try:
@@ -138,7 +142,11 @@ def _fill(
     pd.concat(shown, ignore_index=True).to_csv(folder / "scenarios.csv", index=False)
     results[list(rows).index(front.knee)].layers.to_csv(folder / "layers_knee.csv", index=False)
     _write_json(folder / "result.json", result_json(front, results, rows))
-    _write_json(folder / "manifest.json", manifest(front, command, inputs))
+    said = manifest(front, command, inputs)
+    _write_json(folder / "manifest.json", said)
+    data = report_data(front, results, rows, space_file=inputs[-1], manifest=said)
+    (folder / REPORT).write_text(json.dumps(data, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    (folder / "report.html").write_text(run_page(data), encoding="utf-8")
     (folder / "inputs").mkdir()
     for path in inputs:
         shutil.copyfile(path, folder / "inputs" / path.name)

@@ -11,7 +11,7 @@ import numpy as np
 from dse.model.advice import Advice, Pick
 from dse.model.breakdown import Result
 from dse.report.info import DIMENSION, label
-from dse.report.page_design import bound_shares, machine_phrase
+from dse.report.page_design import NBSP, bound_shares, machine_phrase
 from dse.report.plain import exact
 from dse.search.baseline import Baseline
 from dse.search.front import METRIC_COLUMNS, Front, losses_of
@@ -100,7 +100,8 @@ def verdict_data(
 
 
 def _written(metric: str, value: float) -> str:
-    return format_quantity(value, DIMENSION[metric])
+    """A value of a metric in a sentence, its number and its unit never on two lines."""
+    return format_quantity(value, DIMENSION[metric]).replace("mm2", "mm²").replace(" ", NBSP)
 
 
 def _metric(front: Front, row: int, metric: str) -> float:
@@ -206,8 +207,8 @@ def _baseline(front: Front, baseline: Baseline | None) -> dict[str, Any] | None:
             "TPU v1 in another size: its dataflow, buffering, clock and SRAM for each MAC unit, as near as the space has them, a "
             "square array, one vector lane for each column. Every size with every memory system of the space; of the "
             f"{baseline.feasible:,} of {baseline.tried:,} that keep the budget, the best in {front.space.objectives[0].metric}. "
-            f"It has {baseline.scale:.2g} times TPU v1's MAC units, {baseline.sram_proportion:.2g} times its SRAM for each of them, "
-            f"and {baseline.bandwidth_proportion:.2g} times its bandwidth for each op/s."
+            f"It has {baseline.scale:.2g} times TPU v1's MAC units, {baseline.sram_proportion:.2g} times its SRAM for each of "
+            f"them, and {baseline.bandwidth_proportion:.2g} times its bandwidth for each op/s."
         ),
         "machine": (
             f"{design.array_rows}x{design.array_cols}x{design.cores}, {format_quantity(design.frequency_hz, 'frequency')}, "
