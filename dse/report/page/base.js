@@ -36,7 +36,7 @@ function show(value, dimension, digits = 3) {
     return value === 0 || Math.abs(value) >= 0.1 ? `${value.toFixed(2)} USD` : `${sig(value, 2)} USD`;
   }
   if (dimension === "area") return `${sig(value, digits)} mm²`;
-  if (dimension === "share") return `${(100 * value).toFixed(value < 0.1 ? 1 : 0)}%`;
+  if (dimension === "share") return `${(100 * value).toFixed(value > 0 && value < 0.0995 ? 1 : 0)}%`;
   if (dimension in SMALL) {
     if (value === 0) return `0 ${SMALL[dimension]}`;
     for (const [prefix, factor] of [["", 1], ["m", 1e-3], ["µ", 1e-6], ["n", 1e-9], ["p", 1e-12]])
@@ -95,15 +95,20 @@ const extent = (values) => values.reduce(([low, high], v) => (Number.isFinite(v)
 
 // ---- colour: cividis (Nunez et al. 2018), even to every common colour vision ----
 const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
-function cividis(share) {
-  const at = Math.min(Math.max(share, 0), 1) * (CIVIDIS.length - 1), low = Math.min(Math.floor(at), CIVIDIS.length - 2);
+// On dark paper the ramp starts higher, on light paper it ends lower, so that both its ends stand out.
+function mixed(share) {
+  const at = share * (CIVIDIS.length - 1), low = Math.min(Math.floor(at), CIVIDIS.length - 2);
   const parts = [1, 3, 5].map((i) => {
     const [p, q] = [CIVIDIS[low], CIVIDIS[low + 1]].map((c) => parseInt(c.slice(i, i + 2), 16));
     return Math.round(p + (q - p) * (at - low));
   });
   return `rgb(${parts.join(",")})`;
 }
-const RAMP = `linear-gradient(90deg, ${CIVIDIS.join(",")})`;
+function cividis(share) {
+  const inside = Math.min(Math.max(share, 0), 1);
+  return `light-dark(${mixed(0.95 * inside)}, ${mixed(0.25 + 0.75 * inside)})`;
+}
+const RAMP = `linear-gradient(90deg, ${CIVIDIS.map((_, i) => cividis(i / (CIVIDIS.length - 1))).join(", ")})`;
 const SERIES = ["var(--blue)", "var(--orange)", "var(--green)", "var(--red)", "var(--purple)", "var(--sky)", "var(--yellow)", "var(--grey)"];
 const BOUND_NAMES = ["compute", "memory", "ridge", "vector", "dependency", "none"];
 const BOUND_WORDS = { compute: "MAC array", memory: "off-chip memory", ridge: "ridge: both alike", vector: "vector lanes", dependency: "waiting for the step before", none: "nothing" };

@@ -5,7 +5,7 @@ const layerRows = (d, only) => d.layers.name.map((_, i) => i).filter((i) => only
 
 function drawMachine(d) {
   const holder = byId("machine");
-  title(holder, `Design ${d.letter}${d.row === front.knee ? ", the knee" : ""}: the machine`);
+  title(holder, `Design ${d.letter}${isKnee(d.row) ? ", the knee" : ""}: the machine`);
   const facts = [...Object.entries(d.machine), ...metrics.map((m) => [m.name.replace("dram_bytes", "off-chip traffic"), show(d.totals[m.column], m.dimension)])];
   holder.querySelector("[data-plot]").replaceChildren(...facts.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text))));
 }
@@ -62,7 +62,7 @@ function drawRoofline(d) {
 }
 
 function drawBounds(d) {
-  const figure = byId("bounds"), narrow = figure.clientWidth < 560, row = 24, left = narrow ? 132 : 190;
+  const figure = byId("bounds"), narrow = figure.clientWidth < 560, row = 24, left = narrow ? 138 : 190;
   const height = d.scenarios.length * row + 40;
   const { svg, width } = canvas(figure, height, `Share of each scenario's time by what binds it on design ${d.letter}. All in all: ${Object.entries(d.bound_share).map(([b, v]) => `${BOUND_WORDS[b]} ${show(v, "share")}`).join(", ")}.`);
   const right = width - (narrow ? 62 : 150), sx = linearScale(0, 1, left, right);
@@ -73,7 +73,7 @@ function drawBounds(d) {
     const by = {}, L = d.layers;
     for (const i of layerRows(d, k)) { const b = BOUND_NAMES[L.bound[i]]; by[b] = (by[b] || 0) + L.time_s[i] * L.count[i]; }
     const total = Object.values(by).reduce((a, b) => a + b, 0), y = k * row + 6;
-    const name = narrow && sc.name.length > 18 ? `${sc.name.slice(0, 11)}…${sc.name.slice(-6)}` : sc.name;
+    const name = narrow && sc.name.length > 17 ? `${sc.name.slice(0, 10)}…${sc.name.slice(-6)}` : sc.name;
     svg.append(s("text", { x: left - 8, y: y + 13, "text-anchor": "end" }, name));
     let at = 0;
     for (const b of BOUND_NAMES) if (by[b]) {
@@ -154,10 +154,11 @@ function drawLevers(d) {
   const right = narrow ? width - 20 : width * 0.52, high = Math.max(1.1, ...levers.map((l) => l.speed)), low = Math.min(1, ...levers.map((l) => l.speed));
   const sx = linearScale(low < 0.97 ? Math.floor(low * 10) / 10 : 0.95, high * 1.04, left, right);
   for (const tick of sx.ticks(Math.max(3, Math.floor((right - left) / 60)))) svg.append(s("path", { class: "grid", d: `M${sx(tick)} 0V${height - 36}` }), s("text", { x: sx(tick), y: height - 20, "text-anchor": "middle" }, times(tick)));
-  svg.append(s("path", { class: "axis", d: `M${sx(1)} 0V${height - 36}`, style: "stroke:var(--ink)" }), s("text", { class: "title", x: left, y: height - 3 }, "inferences in the same time, against the design as it is →"));
+  svg.append(s("path", { class: "axis", d: `M${sx(1)} 0V${height - 36}`, style: "stroke:var(--ink)" }), s("text", { class: "title", x: left, y: height - 3 }, narrow ? "speed against the design as it is →" : "inferences in the same time, against the design as it is →"));
   levers.forEach((l, i) => {
     const y = i * row + 4, from = sx(Math.min(1, l.speed)), to = sx(Math.max(1, l.speed));
-    const said = `${times(l.speed)} · ${l.price_change_usd === 0 ? "no price" : (l.price_change_usd > 0 ? "+" : "−") + show(Math.abs(l.price_change_usd), "price")} · energy ${times(l.energy_ratio)}${l.breaks ? ` · breaks ${l.breaks}` : ""}`;
+    const price = l.price_change_usd === 0 ? "no price" : (l.price_change_usd > 0 ? "+" : "−") + show(Math.abs(l.price_change_usd), "price");
+    const said = [times(l.speed), price, narrow ? null : `energy ${times(l.energy_ratio)}`, l.breaks ? `breaks ${l.breaks}` : null].filter(Boolean).join(" · ");
     svg.append(s("text", { class: l.breaks ? null : "title", x: left - 8, y: y + 13, "text-anchor": "end" }, l.name));
     svg.append(tipOn(s("rect", { class: "bar", x: from, y, width: Math.max(1.5, to - from), height: 17, fill: LEVER_COLOURS[l.kind], opacity: l.breaks ? 0.4 : 1 }), l.name, [["what", l.description], ["speed", times(l.speed)], ["energy per inference", times(l.energy_ratio)], ["price", `${l.price_change_usd >= 0 ? "+" : "−"}${show(Math.abs(l.price_change_usd), "price")}`], ["power", show(l.power_w, "power")], ["area", show(l.area_mm2, "area")], ["breaks", l.breaks || "no limit"]]));
     svg.append(s("text", { class: "halo", x: narrow ? left : right + 14, y: narrow ? y + 30 : y + 13 }, said));
@@ -217,6 +218,6 @@ function drawDesign() {
   banner.hidden = !standsIn;
   banner.textContent = standsIn ? `${rowName(state.at)} is selected. Layer detail is stored for the lettered designs alone; the nearest of them, ${d.letter}, is shown below.` : "";
   byId("design-title").textContent = standsIn ? `Design ${d.letter}, the nearest with layer detail` : `Design ${d.letter}, layer by layer`;
-  byId("letters").replaceChildren(...(data.designs.length > 1 ? data.designs : []).map((x) => h("button", { type: "button", "aria-pressed": String(x === d && !standsIn), "aria-label": `Design ${x.letter}${x.row === front.knee ? ", the knee" : ""}`, onclick: () => chooseLetter(x.letter) }, x.letter + (x.row === front.knee ? " *" : ""))));
+  byId("letters").replaceChildren(...(data.designs.length > 1 ? data.designs : []).map((x) => h("button", { type: "button", "aria-pressed": String(x === d && !standsIn), "aria-label": `Design ${x.letter}${isKnee(x.row) ? ", the knee" : ""}`, onclick: () => chooseLetter(x.letter) }, x.letter + (isKnee(x.row) ? " *" : ""))));
   for (const draw of [drawMachine, drawRoofline, drawBounds, drawLayers, drawCosts, drawLevers, drawBatch, drawScenarios]) draw(d);
 }

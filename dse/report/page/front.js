@@ -40,13 +40,13 @@ function drawPareto() {
   }
   const exact = data.exact ? data.exact : data.search.certificate.kind === "exact" ? front : null;
   const steps = exact ? staircase(exact, x, y) : [];
-  if (steps.length > 1) svg.append(s("path", { class: "exact", d: steps.map(([px, py], i) => (i ? `H${sx(px)}V${sy(py)}` : `M${sx(px)} ${sy(py)}`)).join(""), fill: "none", stroke: "var(--red)", "stroke-width": 1.6 }));
+  if (steps.length > 1) svg.append(clip(box), s("path", { class: "exact", "clip-path": "url(#inside)", d: steps.map(([px, py], i) => (i ? `H${sx(px)}V${sy(py)}` : `M${sx(px)} ${sy(py)}`)).join(""), fill: "none", stroke: "var(--red)", "stroke-width": 1.6 }));
   const [low, high] = colour ? extent(front.metrics[colour.name]) : [1, 1];
   const tone = (i) => (colour ? (high > low ? cividis(Math.log(value(front, i, colour.name) / low) / Math.log(high / low)) : cividis(0.5)) : "var(--blue)");
   const order = front.rows.map((_, i) => i).filter((i) => inside(at(front, i)));
   for (const i of order) {
     const [cx, cy] = at(front, i), on = brushed(front, i);
-    svg.append(s("circle", { class: "mark front", cx, cy, r: letterOf(front.rows[i]) ? 6 : 4.2, fill: tone(i), stroke: "var(--card)", "stroke-width": 1, opacity: on ? 1 : 0.13 }));
+    svg.append(s("circle", { class: "mark front", cx, cy, r: letterOf(front.rows[i]) ? 6 : 4.2, style: `fill:${tone(i)};stroke:light-dark(#ffffff, #b9bfc6)`, "stroke-width": 1, opacity: on ? 1 : 0.13 }));
     near.push({ kind: "front", part: front, i, at: [cx, cy] });
   }
   const taken = [];
@@ -86,6 +86,7 @@ function drawPareto() {
   const hint = count > 1 ? "Point at a design to see all of it; click one of the front to select it everywhere. Better is to the " + `${x.maximise ? "right" : "left"} and ${y.maximise ? "up" : "down"}.` : "The space holds one design: there is nothing to trade.";
   note(figure, [hint, ...said.filter(Boolean).map((t) => t[0].toUpperCase() + t.slice(1) + ".")].join(" "));
 }
+const clip = (box) => s("clipPath", { id: "inside" }, s("rect", { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top }));
 // The best y for every x, as steps.
 function staircase(part, x, y) {
   const sign = (m) => (m.maximise ? -1 : 1), points = part.metrics[x.name].map((v, i) => [v, part.metrics[y.name][i]]);
@@ -109,7 +110,8 @@ function drawTradeoff() {
   const { svg, width } = canvas(figure, height, `Best ${goal.name} against a ${cost.name} budget: from ${show(t.goals[0], goal.dimension)} for ${show(t.costs[0], cost.dimension)} to ${show(t.goals.at(-1), goal.dimension)} for ${show(t.costs.at(-1), cost.dimension)}.`);
   const box = { left: 66, right: width - 16, top: 30, bottom: height - 46 };
   const end = cost.limit && cost.limit < t.costs.at(-1) * 3 ? cost.limit : t.costs.at(-1) * 1.1;
-  const sx = linearScale(t.costs[0] - (end - t.costs[0]) * 0.03, end + (end - t.costs[0]) * 0.01, box.left, box.right);
+  const wide = end / t.costs[0] > 8;
+  const sx = wide ? logScale(t.costs[0] / 1.06, end * 1.02, box.left, box.right) : linearScale(t.costs[0] - (end - t.costs[0]) * 0.03, end + (end - t.costs[0]) * 0.01, box.left, box.right);
   const [low, high] = extent(t.goals), sy = logScale(low / 1.15, high * 1.15, box.bottom, box.top);
   frame(svg, box, { scale: sx, title: `budget: ${cost.title}`, show: (v) => tickText(v, cost.dimension) }, { scale: sy, dimension: goal.dimension, title: `best ${goal.title}` });
   const path = t.rows.map((_, i) => `${i ? `H${sx(t.costs[i])}V` : `M${sx(t.costs[i])} `}${sy(t.goals[i])}`).join("") + `H${sx(end)}`;
@@ -123,8 +125,8 @@ function drawTradeoff() {
     if (chosen) svg.append(s("circle", { class: "ring", cx: sx(t.costs[i]), cy: sy(t.goals[i]), r: 9 }));
   });
   const k = t.rows.indexOf(t.knee), gain = (i, j) => (goal.maximise ? t.goals[j] / t.goals[i] : t.goals[i] / t.goals[j]);
-  svg.append(s("text", { class: "strong halo", x: sx(t.costs[k]) + 9, y: sy(t.goals[k]) - 7 }, "knee"));
+  svg.append(s("text", { class: "strong halo", x: sx(t.costs[k]) + 9, y: sy(t.goals[k]) - 7 }, "bend"));
   title(figure, `What a ${cost.name} budget buys: best ${goal.name} from ${show(t.costs[0], cost.dimension)} to ${show(t.costs.at(-1), cost.dimension)}`);
   const last = t.rows.length - 1;
-  note(figure, `Up to the knee at ${show(t.costs[k], cost.dimension)} little buys much: ${times(gain(0, k))} better for ${show(t.costs[k] - t.costs[0], cost.dimension)} more.${k < last ? ` From there to ${show(t.costs[last], cost.dimension)} it takes ${show(t.costs[last] - t.costs[k], cost.dimension)} to become ${times(gain(k, last))} better.` : ""}${cost.limit && cost.limit > t.costs[last] * 1.02 ? ` Beyond that no design found gains anything, up to the budget of ${show(cost.limit, cost.dimension)}.` : ""} Source: ${t.source}.`);
+  note(figure, `Up to the bend at ${show(t.costs[k], cost.dimension)} little buys much: ${times(gain(0, k))} better for ${show(t.costs[k] - t.costs[0], cost.dimension)} more.${k < last ? ` From there to ${show(t.costs[last], cost.dimension)} it takes ${show(t.costs[last] - t.costs[k], cost.dimension)} to become ${times(gain(k, last))} better.` : ""}${cost.limit && cost.limit > t.costs[last] * 1.02 ? ` Beyond that no design found gains anything, up to the budget of ${show(cost.limit, cost.dimension)}.` : ""} Source: ${t.source}.`);
 }

@@ -1,7 +1,7 @@
 // Draw everything once, and again what a selection or a brush changes.
 const pick = byId("pick");
 const listPick = () => {
-  const here = front.rows[state.at], letters = data.designs.map((d) => [String(d.row), `${d.letter}${d.row === front.knee ? " (knee)" : ""}`]);
+  const here = front.rows[state.at], letters = data.designs.map((d) => [String(d.row), `${d.letter}${isKnee(d.row) ? " (knee)" : ""}`]);
   const options = letterOf(here) ? letters : [...letters, [String(here), `row ${here}`]];
   pick.replaceChildren(...options.map(([row, text]) => h("option", { value: row, selected: Number(row) === here }, text)));
 };

@@ -32,7 +32,7 @@ function drawParallel() {
   const share = (k) => (high > low ? Math.log(value(front, k, tone.name) / low) / Math.log(high / low) : 0.5);
   const on = all.filter(([, k]) => brushed(front, k));
   if (anyBrush()) group(all.filter(([, k]) => !brushed(front, k)), { stroke: "var(--line)", "stroke-width": 0.7, opacity: 0.5 });
-  for (let bin = 0; bin < 10; bin += 1) group(on.filter(([, k]) => Math.min(9, Math.floor(share(k) * 10)) === bin), { class: "front", stroke: cividis((bin + 0.5) / 10), "stroke-width": 1.2, opacity: 0.6 });
+  for (let bin = 0; bin < 10; bin += 1) group(on.filter(([, k]) => Math.min(9, Math.floor(share(k) * 10)) === bin), { class: "front", style: `stroke:${cividis((bin + 0.5) / 10)}`, "stroke-width": 1.2, opacity: 0.6 });
   svg.append(s("path", { class: "chosen", d: line(front, state.at), fill: "none", stroke: "var(--select)", "stroke-width": 3, "stroke-linejoin": "round" }));
   for (const axis of axes) {
     svg.append(s("path", { d: `M${axis.at} ${top}V${bottom}`, stroke: "var(--ink)", "stroke-width": 1.2 }));
@@ -51,7 +51,7 @@ function drawParallel() {
     svg.append(zone);
   }
   const count = on.length;
-  note(figure, `${anyBrush() ? `${count} of ${front.rows.length} front designs pass the brushes. ` : ""}Drag up or down along an axis to keep the designs that pass there; the front and the table follow. Lines are coloured by ${tone.name} (${show(low, tone.dimension)} dark, ${show(high, tone.dimension)} bright)${behind.length ? `; ${behind.length.toLocaleString("en-US")} of the ${(trials.total - front.total).toLocaleString("en-US")} other trials are grey` : ""}.`);
+  note(figure, `${width > plot.clientWidth + 1 ? "Scroll sideways for all axes. " : ""}${anyBrush() ? `${count} of ${front.rows.length} front designs pass the brushes. ` : ""}Drag up or down along an axis to keep the designs that pass there; the front and the table follow. Lines are coloured by ${tone.name} (${show(low, tone.dimension)} dark, ${show(high, tone.dimension)} bright)${behind.length ? `; ${behind.length.toLocaleString("en-US")} of the ${(trials.total - front.total).toLocaleString("en-US")} other trials are grey` : ""}.`);
   const box = figure.querySelector("[data-controls]");
   box.replaceChildren(...(anyBrush() ? [h("button", { type: "button", onclick: () => { state.brushes = {}; changed("brush"); } }, "Clear brushes")] : []));
   title(figure, "Every design across its parameters: what the front has in common");

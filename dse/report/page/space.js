@@ -20,10 +20,10 @@ function drawReuse() {
   const stairs = (points) => { const before = points.filter((p) => p[0] < lowX).at(-1), from = before ? [[lowX, before[1]], ...points.filter((p) => p[0] >= lowX)] : points; return from.filter((p) => p[0] <= highX).map(([x, y], i) => (i ? `H${sx(x)}V${sy(y)}` : `M${sx(x)} ${sy(y)}`)).join("") + `H${box.right}`; };
   svg.append(s("path", { d: stairs(alone), fill: "none", stroke: "var(--sky)", "stroke-width": 2 }));
   if (kept.length) svg.append(s("path", { d: stairs(kept), fill: "none", stroke: "var(--blue)", "stroke-width": 2.4 }));
-  if (c.compulsory_bytes > ys[0] / 1.4 && c.compulsory_bytes < ys[1] * 1.4) svg.append(s("path", { d: `M${box.left} ${sy(c.compulsory_bytes)}H${box.right}`, stroke: "var(--soft)", "stroke-dasharray": "4 4", fill: "none" }), s("text", { class: "halo", x: box.left + 8, y: sy(c.compulsory_bytes) - 6 }, `every layer's operands once: ${show(c.compulsory_bytes, "traffic")}`));
+  if (c.compulsory_bytes > ys[0] / 1.4 && c.compulsory_bytes < ys[1] * 1.4) svg.append(s("path", { d: `M${box.left} ${sy(c.compulsory_bytes)}H${box.right}`, stroke: "var(--soft)", "stroke-dasharray": "4 4", fill: "none" }), s("text", { class: "halo", x: box.left + 6, y: sy(c.compulsory_bytes) + 15 }, `${width < 560 ? "all" : "every layer's"} operands once: ${show(c.compulsory_bytes, "traffic")}`));
   const groups = [];
   for (const m of marks) {
-    const group = groups.find(([first]) => Math.hypot(sx(first.x) - sx(m.x), sy(first.y) - sy(m.y)) < 14);
+    const group = groups.find(([first]) => Math.abs(sx(first.x) - sx(m.x)) < 26 && Math.abs(sy(first.y) - sy(m.y)) < 16);
     if (group) group.push(m); else groups.push([m]);
   }
   for (const group of groups) {
@@ -54,7 +54,7 @@ function drawImportance() {
   const { svg, width } = canvas(figure, height, `Share of the variance that each parameter explains alone: ${goals.map((g) => { const top = [...names].sort((a, b) => found.shares[g][b] - found.shares[g][a])[0]; return `${g}: ${top} ${show(found.shares[g][top], "share")}`; }).join("; ")}.`);
   const most = Math.max(0.1, ...goals.flatMap((g) => [...names.map((n) => found.shares[g][n]), together(g)]));
   const sx = linearScale(0, most * 1.02, left, width - (narrow ? 44 : 60));
-  for (const tick of sx.ticks(narrow ? 3 : 6)) svg.append(s("path", { class: "grid", d: `M${sx(tick)} 0V${height - 34}` }), s("text", { x: sx(tick), y: height - 18, "text-anchor": "middle" }, show(tick, "share").replace(".0%", "%")));
+  for (const tick of sx.ticks(narrow ? 3 : 6)) svg.append(s("path", { class: "grid", d: `M${sx(tick)} 0V${height - 34}` }), s("text", { x: sx(tick), y: height - 18, "text-anchor": "middle" }, show(tick, "share")));
   svg.append(s("text", { class: "title", x: left, y: height - 2 }, "share of the variance explained →"));
   [...order, null].forEach((name, i) => {
     const y = i * each + 4;
@@ -80,7 +80,7 @@ function drawConvergence() {
   const { svg, width } = canvas(figure, height, `Hypervolume of the front over ${grown.trials.at(-1).toLocaleString("en-US")} trials, as a share of the ${known ? "exact" : "final"} front's: 95% of the final one after ${half.toLocaleString("en-US")} trials.`);
   const box = { left: 52, right: width - 16, top: 30, bottom: height - 46 };
   const sx = logScale(1, grown.trials.at(-1), box.left, box.right), sy = linearScale(0, 1.05, box.bottom, box.top);
-  frame(svg, box, { scale: sx, title: "trials", show: (v) => v.toLocaleString("en-US") }, { scale: sy, title: `hypervolume, share of the ${known ? "exact" : "final"} front's`, show: (v) => show(v, "share").replace("0.0%", "0%") });
+  frame(svg, box, { scale: sx, title: "trials", show: (v) => v.toLocaleString("en-US") }, { scale: sy, title: `hypervolume, share of the ${known ? "exact" : "final"} front's`, show: (v) => show(v, "share") });
   svg.append(s("path", { d: `M${box.left} ${sy(1)}H${box.right}`, stroke: known ? "var(--red)" : "var(--soft)", "stroke-dasharray": known ? null : "4 4", fill: "none" }));
   svg.append(s("path", { class: "line", d: grown.trials.map((t, i) => `${i ? "H" + sx(t) + "V" : "M" + sx(t) + " "}${sy(shares[i])}`).join(""), fill: "none", stroke: "var(--blue)", "stroke-width": 2.2 }));
   grown.trials.forEach((t, i) => svg.append(tipOn(s("circle", { class: "point", cx: sx(t), cy: sy(shares[i]), r: 3, fill: "var(--blue)" }), `After ${t.toLocaleString("en-US")} trials`, [["hypervolume", sig(grown.hypervolume[i], 4)], ["share", show(shares[i], "share")]])));

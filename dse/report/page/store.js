@@ -10,7 +10,8 @@ const state = { at: Math.max(0, front.rows.indexOf(front.knee)), brushes: {}, wo
 const listeners = [];
 const changed = (what) => listeners.forEach((listen) => listen(what));
 
-const rowName = (at) => { const row = front.rows[at]; return letterOf(row) ? `Design ${letterOf(row)}${row === front.knee ? ", the knee" : ""}` : `Row ${row} of front.csv`; };
+const isKnee = (row) => row === front.knee && front.total > 1;
+const rowName = (at) => { const row = front.rows[at]; return letterOf(row) ? `Design ${letterOf(row)}${isKnee(row) ? ", the knee" : ""}` : `Row ${row} of front.csv`; };
 const shortName = (at) => letterOf(front.rows[at]) || String(front.rows[at]);
 const value = (part, at, name) => part.metrics[name][at];
 const choiceText = (parameter, part, at) => (parameter.values.length > 1 ? parameter.texts[part.choice[at][place[parameter.name]]] : parameter.texts[0]);

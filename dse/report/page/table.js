@@ -5,7 +5,7 @@ const cells = [
   ...metrics.map((m) => ({ name: m.name.replace("dram_bytes", "traffic"), key: (at) => value(front, at, m.name), text: (at) => show(value(front, at, m.name), m.dimension), raw: m })),
   ...free.map((p) => ({ name: wordsOf(p.name), key: (at) => (p.numeric ? p.values[front.choice[at][place[p.name]]] : p.texts[front.choice[at][place[p.name]]]), text: (at) => shortText(choiceText(p, front, at)), left: !p.numeric })),
 ];
-const rowText = front.rows.map((row, at) => [shortName(at), row === front.knee ? "knee" : "", ...cells.map((c) => c.text(at)), ...free.map((p) => choiceText(p, front, at))].join(" ").toLowerCase());
+const rowText = front.rows.map((row, at) => [shortName(at), isKnee(row) ? "knee" : "", ...cells.map((c) => c.text(at)), ...free.map((p) => choiceText(p, front, at))].join(" ").toLowerCase());
 
 function drawTable() {
   const holder = byId("designs"), grid = byId("table");
@@ -20,7 +20,7 @@ function drawTable() {
   const found = order.length;
   if (!table.all) order = order.slice(0, FIRST_ROWS);
   grid.tBodies[0].replaceChildren(...order.map((at) => h("tr", { "aria-current": at === state.at ? "true" : null, "data-row": front.rows[at], onclick: () => choose(at) },
-    h("td", { class: "first" }, h("button", { type: "button", "aria-label": `Select ${rowName(at)}` }, shortName(at)), front.rows[at] === front.knee ? " knee" : null),
+    h("td", { class: "first" }, h("button", { type: "button", "aria-label": `Select ${rowName(at)}` }, shortName(at)), isKnee(front.rows[at]) ? " knee" : null),
     cells.map((c) => h("td", { class: c.left ? "text" : null, "data-value": c.raw ? value(front, at, c.raw.name) : null }, c.text(at))))));
   byId("more").hidden = table.all || found <= FIRST_ROWS;
   byId("more").textContent = `Show all ${found.toLocaleString("en-US")}`;
