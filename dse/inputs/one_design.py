@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from dse.hardware.goals import Budget
 from dse.hardware.parameters import KINDS, Value, show_value
 from dse.hardware.space import Space
-from dse.inputs.document import Data, read_document
+from dse.inputs.document import read_document
 from dse.units import parse_quantity
 
 KEPT = ("source", "notes", "device", "unit_prices", "technology")
@@ -42,7 +43,7 @@ class OneDesignYaml:
 def one_design_yaml(space: Space, space_file: Path) -> OneDesignYaml:
     """What designs of `space` share, from the file that it was read from and the budget that it has now."""
     written = read_document(space_file).data
-    kept: dict[str, Data] = {key: written[key] for key in KEPT if key in written} if isinstance(written, dict) else {}
+    kept: dict[str, Any] = {key: written[key] for key in KEPT if key in written} if isinstance(written, dict) else {}
     return OneDesignYaml(kept=_yaml(kept), limits=_yaml({"budget": _budget(space.budget)}))
 
 
@@ -58,9 +59,9 @@ def exact_text(name: str, value: Value) -> str:
     return f"{value!r} {_BASE_UNIT[dimension]}"
 
 
-def _budget(budget: Budget) -> dict[str, Data]:
-    limits: dict[str, Data] = {}
-    scenarios: dict[str, Data] = {}
+def _budget(budget: Budget) -> dict[str, Any]:
+    limits: dict[str, Any] = {}
+    scenarios: dict[str, Any] = {}
     for name, limit in budget.as_dict().items():
         metric, _, scenario = name.partition(".")
         into, key = (scenarios, scenario) if scenario else (limits, metric)
@@ -68,7 +69,7 @@ def _budget(budget: Budget) -> dict[str, Data]:
     return limits | ({"latency_by_scenario": scenarios} if scenarios else {})
 
 
-def _yaml(data: dict[str, Data]) -> str:
+def _yaml(data: dict[str, Any]) -> str:
     if not data:
         return ""
     out = StringIO()

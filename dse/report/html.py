@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -93,13 +93,14 @@ def _tiles(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _manifest(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Rows of the manifest that are not shown elsewhere, as text."""
     rows: list[tuple[str, str]] = []
-    for name, value in manifest.items():
+    entries: dict[str, Any] = dict(manifest)
+    for name, value in entries.items():
         if name in ("assumptions", "inputs"):
             continue
         if isinstance(value, Mapping):
-            text = ", ".join(f"{key} {entry}" for key, entry in value.items())
+            text = ", ".join(f"{key} {entry}" for key, entry in cast("Mapping[str, Any]", value).items())
         elif isinstance(value, list):
-            text = (" " if name == "command" else ", ").join(map(str, value))
+            text = (" " if name == "command" else ", ").join(map(str, cast("list[Any]", value)))
         else:
             text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) and name != "seed" else str(value)
         rows.append((name.replace("_", " "), text))

@@ -60,7 +60,7 @@ def report_data(
     baseline = scaled_chip(front.workload, front.space, tpu, "TPU v1 scaled to the budget")
     designs, parameters, trials = front_data(front, letters)
     yaml = one_design_yaml(front.space, space_file)
-    further = _further_batches(front, rows) if few else [[] for _ in rows]
+    further: list[list[dict[str, Any]]] = _further_batches(front, rows) if few else [[] for _ in rows]
     return {
         "format": FORMAT,
         "dse": __version__,

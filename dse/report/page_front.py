@@ -124,15 +124,15 @@ def trial_places(front: Front, table: pd.DataFrame) -> IntColumn:
     for at, axis in enumerate(front.space.parameters):
         if len(axis) > 1:
             values = table[axis.column].to_numpy()
-            known: npt.NDArray[Any] = np.asarray(axis.values, dtype=object if not axis.is_numeric else np.float64)
-            places[:, at] = (
-                np.argmin(np.abs(known[None, :] - values.astype(np.float64)[:, None]), axis=1)
-                if axis.is_numeric and len(axis) <= 512
-                else np.searchsorted(known, values.astype(np.float64)).clip(0, len(axis) - 1)
-                if axis.is_numeric
-                else pd.Index(known).get_indexer(pd.Index(values.astype(object)))
-            )
+            places[:, at] = _nearest(axis, values) if axis.is_numeric else [axis.values.index(value) for value in values.tolist()]
     return places
+
+
+def _nearest(axis: Parameter, values: npt.NDArray[Any]) -> IntColumn:
+    """Place of the value nearest to each of `values`: a table may have come through text."""
+    known, wanted = np.asarray(axis.values, dtype=np.float64), values.astype(np.float64)
+    above = np.minimum(np.maximum(np.searchsorted(known, wanted), 1), len(known) - 1)
+    return np.where(wanted - known[above - 1] < known[above] - wanted, above - 1, above)
 
 
 def _thinned(n: int, most: int, always: list[int]) -> IntColumn:

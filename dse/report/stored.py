@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -42,11 +42,12 @@ def stored_report(folder: Path) -> dict[str, Any]:
         raise InputError(Problem(f"{folder} has no {REPORT}", remedy="it is of an older dse: run the search again")) from None
     except (OSError, ValueError) as error:
         raise InputError(Problem(f"{path} cannot be read: {error}", remedy="run the search again")) from None
-    found = data.get("format") if isinstance(data, dict) else None
+    stored = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    found = stored.get("format")
     if found != FORMAT:
         remedy = f"this dse reads format {FORMAT}: run the search again"
         raise InputError(Problem(f"{path} is of format {found}", remedy=remedy))
-    return data
+    return stored
 
 
 def with_exact(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:

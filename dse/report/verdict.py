@@ -66,7 +66,7 @@ def gains(front: Front, baseline: Baseline) -> tuple[Gain, ...]:
     losses, base = losses_of(front.designs, front.space), baseline.scored.losses[0]
     found: list[Gain] = []
     for at, objective in enumerate(front.space.objectives):
-        others = np.delete(np.arange(losses.shape[1]), at)
+        others = [other for other in range(losses.shape[1]) if other != at]
         rows = np.flatnonzero((losses[:, others] <= base[others] * (1 + 1e-12)).all(axis=1))
         row = int(rows[np.argmin(losses[rows, at])]) if len(rows) else front.knee
         found.append(Gain(metric=objective.metric, ratio=float(base[at] / losses[row, at]), row=row, at_others=len(rows) > 0))
@@ -204,8 +204,8 @@ def _baseline(front: Front, baseline: Baseline | None) -> dict[str, Any] | None:
     return {
         "name": baseline.name,
         "how": (
-            "TPU v1 in another size: its dataflow, buffering, clock and SRAM for each MAC unit, as near as the space has them, a "
-            "square array, one vector lane for each column. Every size with every memory system of the space; of the "
+            "TPU v1 in another size: its dataflow, buffering, clock and SRAM for each MAC unit, as near as the space has them, the "
+            "squarest array, one vector lane for each column. Every size with every memory system of the space; of the "
             f"{baseline.feasible:,} of {baseline.tried:,} that keep the budget, the best in {front.space.objectives[0].metric}. "
             f"It has {baseline.scale:.2g} times TPU v1's MAC units, {baseline.sram_proportion:.2g} times its SRAM for each of "
             f"them, and {baseline.bandwidth_proportion:.2g} times its bandwidth for each op/s."

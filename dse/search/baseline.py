@@ -1,6 +1,6 @@
 """A known chip scaled to the budget: the same machine in another size, built from the choices of a space, with nothing searched.
 
-It keeps the chip's dataflow, buffering and clock (the nearest that the space has), a square array, its bytes of SRAM for each MAC
+It keeps the chip's dataflow, buffering and clock (the nearest that the space has), the squarest array, its bytes of SRAM for each MAC
 unit, and one vector lane for each column. Every size of the array that the space has is taken with every memory system of it
 (memory, channels, bandwidth, node, format); of those that keep the budget the best in the first objective stands for the chip. It
 is what somebody builds who copies a good design, and sweeps its size.
@@ -79,8 +79,8 @@ def _family(space: Space, chip: Design) -> IntColumn:
     indices = np.repeat(systems, len(sizes), axis=0) + np.tile(sizes, (len(systems), 1))
     made = space.designs(indices)
     wanted: dict[str, FloatColumn] = {
-        "frequency": np.full(len(indices), chip.frequency_hz),
-        "sram": made.macs_per_cycle * (chip.sram_bytes / chip.macs_per_cycle),
+        "frequency": np.full(len(indices), chip.frequency_hz, dtype=np.float64),
+        "sram": made.macs_per_cycle.astype(np.float64) * (chip.sram_bytes / chip.macs_per_cycle),
         "vector_lanes": (made.array_cols * made.cores).astype(np.float64),
     }
     for column, axis in enumerate(space.parameters):

@@ -91,7 +91,7 @@ class Front:
 
     def machine(self, row: int) -> Space:
         """The space that holds just this design of the front."""
-        chosen = zip(self.space.parameters, self.indices[row].tolist(), strict=True)
+        chosen = zip(self.space.parameters, map(int, self.indices[row]), strict=True)
         return replace(self.space, parameters=tuple(Parameter(axis.name, (axis.values[index],)) for axis, index in chosen))
 
     def shown(self, most: int = 12) -> IntColumn:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dse.cli import main
+from dse.report.html import run_page
 from dse.search.front import METRIC_COLUMNS
 
 CHARTS = {
@@ -192,6 +193,25 @@ def test_dark_follows_the_system_and_the_toggle(browser, speech_run):
         assert light.evaluate(paper) == dim
         light.emulate_media(media="print")
         assert light.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+
+
+def test_hostile_names_run_nothing(browser, speech_run, tmp_path):
+    """Names of networks, layers and designs that try to leave their text are shown as text, in tooltips too."""
+    data = json.loads((speech_run / "report.json").read_text(encoding="utf-8"))
+    hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    data["workload"]["title"] = data["verdict"]["headline"] = data["assumptions"][0]["text"] = hostile
+    for scenario in (*data["workload"]["scenarios"], *(each for design in data["designs"] for each in design["scenarios"])):
+        scenario["name"] = scenario["network"] = hostile
+    for design in data["designs"]:
+        design["layers"]["name"] = [hostile for _ in design["layers"]["name"]]
+    file = tmp_path / "hostile.html"
+    file.write_text(run_page(data), encoding="utf-8")
+    with opened(browser, file) as page:
+        page.on("dialog", lambda dialog: pytest.fail(f"it ran: {dialog.message}"))
+        page.locator("#roofline circle.layer").last.hover(force=True)
+        page.locator("#layers rect.bar").first.hover()
+        assert "<img" in page.locator("#tip").inner_text()
+        assert page.locator("img").count() == 0
 
 
 @pytest.mark.parametrize("width", [1440, 400])

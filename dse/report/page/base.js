@@ -180,3 +180,7 @@ addEventListener("resize", () => {
   drawnWidth = innerWidth;
   requestAnimationFrame(() => painters.forEach((paint) => paint()));
 });
+// On paper: drawn at the width of a page, so that the text of charts keeps its size.
+const onPaper = (yes) => { document.body.classList.toggle("paper", yes); painters.forEach((paint) => paint()); };
+addEventListener("beforeprint", () => onPaper(true));
+addEventListener("afterprint", () => onPaper(false));
