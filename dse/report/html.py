@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dse.report.info import DIMENSION
 from dse.report.page_data import FORMAT
+from dse.report.tables import limit_text
 from dse.units import format_quantity
 
 ASSETS = Path(__file__).parent / "page"
@@ -97,11 +98,15 @@ def _manifest(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     for name, value in entries.items():
         if name in ("assumptions", "inputs"):
             continue
-        if isinstance(value, Mapping):
+        if name == "budget":
+            text = ", ".join(f"{key} {limit_text(key, limit)}" for key, limit in value.items()) or "none"
+        elif isinstance(value, bool):
+            text = "yes" if value else "no"
+        elif isinstance(value, Mapping):
             text = ", ".join(f"{key} {entry}" for key, entry in cast("Mapping[str, Any]", value).items())
         elif isinstance(value, list):
             text = (" " if name == "command" else ", ").join(map(str, cast("list[Any]", value)))
         else:
-            text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) and name != "seed" else str(value)
+            text = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
         rows.append((name.replace("_", " "), text))
     return rows

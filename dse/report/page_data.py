@@ -88,7 +88,7 @@ def report_data(
         "importance": _importance(weighed),
         "convergence": _convergence(front),
         "tradeoff": tradeoff_data(front),
-        "reuse": reuse_data(front),
+        "reuse": reuse_data(front, cheap=few),
         "yaml": {"kept": yaml.kept, "limits": yaml.limits},
         "assumptions": [_assumption(line) for line in front.space.assumptions()],
         "manifest": dict(manifest),

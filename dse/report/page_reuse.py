@@ -17,16 +17,19 @@ from dse.search.front import Front
 STEPS = 40
 """Points of a scenario's curve."""
 
+FEW_SIZES = 6
+"""A curve through fewer sizes of the buffer tells little."""
+
 MOST_BUFFERS = 24
 """Sizes of the buffer at which tensors that stay on chip are planned."""
 
 
-def reuse_data(front: Front) -> dict[str, Any] | None:
+def reuse_data(front: Front, *, cheap: bool) -> dict[str, Any] | None:
     """Least traffic of each scenario against the SRAM of a machine of this space; None where nothing is multiplied.
 
     `sram_bytes` is all of the buffer: half of it holds live tiles where it is double-buffered, and a cache acts like a part.
     `alone` lets each layer read and write DRAM; `kept` holds tensors on chip between layers where that saves bytes, as the
-    machines of the space do, at their own sizes.
+    machines of the space do, at their own sizes; with `cheap` at a few more where they have few.
     """
     device = front.space.device
     double = True in front.space.parameter("double_buffer").values
@@ -35,7 +38,7 @@ def reuse_data(front: Front) -> dict[str, Any] | None:
         view = reuse_view(front.workload, family=device.reuse_family)
     except InputError:
         return None
-    sizes = _sizes(front)
+    sizes = _sizes(front, cheap=cheap)
     curves: list[dict[str, Any]] = []
     for reuse in view.scenarios:
         steps = telling_steps(reuse, STEPS)
@@ -52,12 +55,18 @@ def reuse_data(front: Front) -> dict[str, Any] | None:
                 "kept": {"sram_bytes": sizes[fine].tolist(), "traffic_bytes": column(kept[fine])},
             }
         )
-    return {"double_buffer": double, "sram_efficiency": device.sram_efficiency, "curves": curves}
+    more = device.weight_fetch != "element" or device.weight_streams != 1.0
+    return {"machine_moves_more": more, "double_buffer": double, "sram_efficiency": device.sram_efficiency, "curves": curves}
 
 
-def _sizes(front: Front) -> IntColumn:
-    """Sizes of the buffer that the space has, or an even choice of them with the least and the largest."""
+def _sizes(front: Front, *, cheap: bool) -> IntColumn:
+    """Sizes of the buffer that the space has, or an even choice of them with the least and the largest.
+
+    Around few of them, where planning is cheap, powers of two of the largest stand too.
+    """
     sizes = np.array(front.space.parameter("sram").values, dtype=np.int64)
+    if cheap and len(sizes) < FEW_SIZES:
+        sizes = np.unique(np.concatenate([sizes, sizes.max() * 4 // 2 ** np.arange(9)]))
     return sizes[np.unique(np.linspace(0, len(sizes) - 1, min(len(sizes), MOST_BUFFERS)).round().astype(np.int64))]
 
 

@@ -204,8 +204,8 @@ def _baseline(front: Front, baseline: Baseline | None) -> dict[str, Any] | None:
     return {
         "name": baseline.name,
         "how": (
-            "TPU v1 in another size: its dataflow, buffering, clock and SRAM for each MAC unit, as near as the space has them, the "
-            "squarest array, one vector lane for each column. Every size with every memory system of the space; of the "
+            "TPU v1 in another size: its dataflow, buffering, clock and SRAM for each MAC unit, as near as the space has them, "
+            "the squarest array, one vector lane for each column. Every size with every memory system of the space; of the "
             f"{baseline.feasible:,} of {baseline.tried:,} that keep the budget, the best in {front.space.objectives[0].metric}. "
             f"It has {baseline.scale:.2g} times TPU v1's MAC units, {baseline.sram_proportion:.2g} times its SRAM for each of "
             f"them, and {baseline.bandwidth_proportion:.2g} times its bandwidth for each op/s."
@@ -263,7 +263,8 @@ def _purchase(advice: Advice, letter: str) -> dict[str, str]:
 
 
 def _bought(pick: Pick) -> str:
-    return f"{pick.lever}, {1 / pick.per_inference_ratio:.3g} times as fast for {pick.price_change_usd:+.3g} USD"
+    more = format_quantity(pick.price_change_usd, "price").replace(" ", NBSP)
+    return f"{pick.lever}, {1 / pick.per_inference_ratio:.3g} times as fast for {more} more"
 
 
 def _certainty(front: Front) -> str:

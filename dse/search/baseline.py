@@ -1,7 +1,7 @@
 """A known chip scaled to the budget: the same machine in another size, built from the choices of a space, with nothing searched.
 
-It keeps the chip's dataflow, buffering and clock (the nearest that the space has), the squarest array, its bytes of SRAM for each MAC
-unit, and one vector lane for each column. Every size of the array that the space has is taken with every memory system of it
+It keeps the chip's dataflow, buffering and clock (the nearest that the space has), the squarest array, its bytes of SRAM for each
+MAC unit, and one vector lane for each column. Every size of the array that the space has is taken with every memory system of it
 (memory, channels, bandwidth, node, format); of those that keep the budget the best in the first objective stands for the chip. It
 is what somebody builds who copies a good design, and sweeps its size.
 """

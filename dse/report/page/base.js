@@ -181,6 +181,6 @@ addEventListener("resize", () => {
   requestAnimationFrame(() => painters.forEach((paint) => paint()));
 });
 // On paper: drawn at the width of a page, so that the text of charts keeps its size.
-const onPaper = (yes) => { document.body.classList.toggle("paper", yes); painters.forEach((paint) => paint()); };
+const onPaper = (yes) => { if (yes) document.querySelectorAll("#all").forEach((list) => { list.open = true; }); document.body.classList.toggle("paper", yes); painters.forEach((paint) => paint()); };
 addEventListener("beforeprint", () => onPaper(true));
 addEventListener("afterprint", () => onPaper(false));

@@ -10,6 +10,7 @@ const view = (() => {
 
 function drawPareto() {
   const figure = byId("pareto"), narrow = figure.clientWidth < 560;
+  if (front.total === 1 && !(trials && trials.dominated.total + trials.infeasible.total)) { figure.hidden = true; return; }
   const x = axisOf(view.x), y = axisOf(view.y), colour = metric[view.colour];
   const parts = [["front", front], ...(trials ? [["dominated", trials.dominated], ["infeasible", trials.infeasible]] : [])];
   const all = (m, some) => some.flatMap(([, part]) => part.metrics[m.name]);

@@ -21,6 +21,7 @@ for (const section of document.querySelectorAll("section")) if (![...section.chi
   section.hidden = true;
   document.querySelector(`.sections a[href="#${section.id}"]`)?.remove();
 }
+byId("all").open = innerWidth > 720;
 const links = [...document.querySelectorAll(".sections a")];
 const watcher = new IntersectionObserver((entries) => entries.forEach((entry) => { if (entry.isIntersecting) links.forEach((link) => (link.hash === `#${entry.target.id}` ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current"))); }), { rootMargin: "-30% 0px -60% 0px" });
 document.querySelectorAll("section").forEach((section) => watcher.observe(section));

@@ -10,9 +10,10 @@ function drawReuse() {
     const at = front.rows.indexOf(d.row), of = (p) => p.values[p.values.length > 1 ? front.choice[at][place[p.name]] : 0];
     return { letter: d.letter, row: d.row, x: of(sram) * (r.double_buffer && !of(doubled) ? 2 : 1), y: (d.scenarios.find((sc) => sc.name === c.scenario) || {}).dram_bytes };
   }).filter((m) => m.y);
-  const lowX = Math.min(...marks.map((m) => m.x), ...kept.map((p) => p[0])) / 4;
+  const lowX = Math.min(...marks.map((m) => m.x), ...kept.map((p) => p[0])) / (kept.length < 4 ? 64 : 4);
   const highX = Math.max(...marks.map((m) => m.x), ...kept.map((p) => p[0]), alone.at(-1)[0] < 2 ** 36 ? alone.at(-1)[0] : 0) * 1.6;
-  const inside = alone.filter((p) => p[0] >= lowX), ys = extent([...inside, ...kept].map((p) => p[1]).concat(marks.map((m) => m.y), kept.length ? [] : [c.compulsory_bytes]));
+  const first = Math.max(0, alone.findIndex((p) => p[0] >= lowX) - 1), inside = alone.filter((p, i) => i >= first && p[0] <= highX), ys = extent([...inside, ...kept].map((p) => p[1]).concat(marks.map((m) => m.y), kept.length ? [] : [c.compulsory_bytes]));
+  if (!Number.isFinite(ys[0])) return;
   const { svg, width } = canvas(figure, height, `Off-chip traffic of ${c.scenario} against on-chip SRAM: ${kept.length ? `${show(kept[0][1], "traffic")} with ${show(kept[0][0], "bytes")} to ${show(kept.at(-1)[1], "traffic")} with ${show(kept.at(-1)[0], "bytes")}` : ""}; each layer once through: ${show(c.compulsory_bytes, "traffic")}.`);
   const box = { left: 70, right: width - 14, top: 30, bottom: height - 46 };
   const sx = logScale(lowX, highX, box.left, box.right), sy = logScale(ys[0] / 1.4, ys[1] * 1.4, box.bottom, box.top);
@@ -35,7 +36,7 @@ function drawReuse() {
   }
   legend(figure, [["var(--blue)", "tensors kept on chip between layers where that saves bytes", "rule"], ["var(--sky)", "each layer alone", "rule"], ["var(--orange)", "lettered designs"]]);
   title(figure, `Off-chip traffic against on-chip SRAM: ${c.scenario}`);
-  note(figure, `The least that any mapping moves. ${r.double_buffer ? "Half of the SRAM holds live tiles (double buffering); single-buffered designs stand at twice their SRAM." : "All of the SRAM holds live tiles."}${r.sram_efficiency < 1 ? ` ${show(r.sram_efficiency, "share")} of it acts as a scratchpad.` : ""} The darker line is known at the sizes that the space has.`);
+  note(figure, `The least that any mapping moves. ${r.double_buffer ? "Half of the SRAM holds live tiles (double buffering); single-buffered designs stand at twice their SRAM." : "All of the SRAM holds live tiles."}${r.sram_efficiency < 1 ? ` ${show(r.sram_efficiency, "share")} of it acts as a scratchpad.` : ""} The darker line is known at the sizes that the space has.${r.machine_moves_more ? " The machines of this space move more than that: whole array tiles of weights, or weights more than once." : ""}`);
 }
 function reuseControls() {
   const r = data.reuse;
