@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -144,14 +144,18 @@ def _fill(
     _write_json(folder / "result.json", result_json(front, results, rows))
     said = manifest(front, command, inputs)
     _write_json(folder / "manifest.json", said)
-    data = report_data(front, results, rows, space_file=inputs[-1], manifest=said)
-    (folder / REPORT).write_text(json.dumps(data, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    (folder / "report.html").write_text(run_page(data), encoding="utf-8")
+    write_page(folder, report_data(front, results, rows, space_file=inputs[-1], manifest=said))
     (folder / "inputs").mkdir()
     for path in inputs:
         shutil.copyfile(path, folder / "inputs" / path.name)
     for name, picture in pictures.items():
         (folder / name).write_bytes(picture)
+
+
+def write_page(folder: Path, data: Mapping[str, Any]) -> None:
+    """The page of a run, and the data that it is drawn from."""
+    (folder / REPORT).write_text(json.dumps(data, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    (folder / "report.html").write_text(run_page(data), encoding="utf-8")
 
 
 def _publish(draft: Path, output: Path, name: str) -> Path:

@@ -1,16 +1,62 @@
 """The page of a run in a real browser: it opens from disk, loads nothing, draws, selects, sorts, copies, and is accessible."""
 
+import contextlib
+import io
 import json
+import os
 import statistics
 import time
-from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from dse.cli import main
+from dse.inputs.shipped import shipped_names
 from dse.report.html import run_page
 from dse.search.front import METRIC_COLUMNS
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+def make_run(folder, *arguments):
+    """Run the command line in a folder; the folder of the run."""
+    from dse.cli import main
+
+    before, here = set((folder / "outputs").glob("*")), Path.cwd()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+            main([str(argument) for argument in arguments])
+    finally:
+        os.chdir(here)
+    (made,) = set((folder / "outputs").glob("*")) - before
+    return made
+
+
+@pytest.fixture(scope="session")
+def speech_run(tmp_path_factory):
+    """A search with three objectives, dominated and infeasible designs, and several batches."""
+    return make_run(tmp_path_factory.mktemp("speech"), "search", "speech", "--trials", "400")
+
+
+@pytest.fixture(scope="session")
+def chip_run(tmp_path_factory):
+    """A space of one design: nothing was searched."""
+    return make_run(tmp_path_factory.mktemp("chip"), "search", "tpu_apps")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
 
 CHARTS = {
     "pareto": "circle.front",
@@ -29,7 +75,7 @@ CHARTS = {
 """Every chart, and what its marks are."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(browser, page_file, *, width=1440, scheme="light"):
     """The page at a width; at the end nothing may have been complained of, or asked for but the file itself."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -232,6 +278,26 @@ def test_a_space_of_one_design_has_a_page_too(browser, chip_run):
         assert not page.locator("#parallel").is_visible()
         assert not page.locator("#search").is_visible()
         assert page.locator(".sections a", has_text="Search").count() == 0
+
+
+KINDS = [
+    ("mlp", "three_knobs"),
+    ("eyeriss", "eyeriss"),
+    ("snowflake", "snowflake"),
+    ("mlp", "nvdla_full"),
+    ("tpu_apps", "datacenter"),
+]
+KINDS += [(workload, "datacenter") for workload in shipped_names("workloads") if workload in ("training", "transformer")]
+
+
+@pytest.mark.parametrize(("workload", "space"), KINDS)
+def test_every_kind_of_workload_and_space_has_a_page(browser, tmp_path, workload, space):
+    """Few trials, so that what is rare elsewhere is common: small fronts, one design, nothing dominated."""
+    run = make_run(tmp_path, "search", workload, "--space", space, "--trials", "120")
+    assert (run / "report.html").stat().st_size < 8e6
+    with opened(browser, run / "report.html") as page:
+        assert marks(page, "roofline") > 0
+        assert marks(page, "costs") > 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
