@@ -160,10 +160,11 @@ class _Outcome:
         return {(each.quantity, positions.get(each.scenario or "")) for each in self.broken}
 
 
-def advise(workload: Workload, space: Space, *, result: Result | None = None) -> Advice:
+def advise(workload: Workload, space: Space, *, result: Result | None = None, workload_levers: bool = True) -> Advice:
     """What every lever does to the one design of `space` on `workload`.
 
-    `result` spares an evaluation where it is at hand. Raises `InputError` for a space of several designs.
+    `result` spares an evaluation where it is at hand; without `workload_levers` those that change the workload (batch, precision)
+    are left out: they need curves and plans of their own. Raises `InputError` for a space of several designs.
 
     >>> import dse
     >>> advice = advise(dse.load_workload("tpu_apps"), dse.load_design("tpu_v1"))
@@ -178,7 +179,7 @@ def advise(workload: Workload, space: Space, *, result: Result | None = None) ->
     before = rows[0]
     levers = [_lever(change, before, after) for change, after in zip(changes, rows[1:], strict=True)]
     levers = _different(levers)
-    for change, other in workload_changes(workload, known.design, base):
+    for change, other in workload_changes(workload, known.design, base) if workload_levers else ():
         levers.append(_lever(change, before, _outcomes(other, _renamed_budget(space, workload, other), change.designs)[0]))
     levers.sort(key=lambda lever: (round(lever.per_inference_ratio, 9), lever.price_usd))
     macs = before.metrics.work.macs.tolist()

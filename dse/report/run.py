@@ -24,8 +24,11 @@ from dse.inputs.models import is_model, workload_text
 from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.advice_table import advice_json
+from dse.report.html import run_page
 from dse.report.info import label, member_totals
+from dse.report.page_data import report_data
 from dse.report.record_table import record_json
+from dse.report.stored import REPORT
 from dse.search.front import METRIC_COLUMNS, Front
 from dse.search.record import REPRODUCIBLE, without_password
 from dse.workload.memory import scenario_memory
@@ -141,6 +144,7 @@ def write_run(
 ) -> Path:
     """Write the run under `output` in a new folder, all of it or nothing; an existing folder is never touched.
 
+    `inputs` are the files that the run was made from, that of the space the last. With them go the run's page and its data.
     Raises `InputError` if the folder cannot be written.
     """
     return write_folder(
@@ -190,6 +194,7 @@ def _fill(
     results[list(rows).index(front.knee)].layers.to_csv(folder / "layers_knee.csv", index=False)
     write_json(folder / "result.json", result_json(front, results, rows))
     write_json(folder / "manifest.json", made_from)
+    write_page(folder, report_data(front, results, rows, space_file=inputs[-1], manifest=made_from))
     copy_inputs(folder, inputs)
     for name, picture in pictures.items():
         (folder / name).write_bytes(picture)
@@ -223,6 +228,12 @@ def copy_names(inputs: Sequence[Path]) -> list[str]:
 def copy_of(path: Path) -> bytes:
     """What a run keeps of an input: the file as it is, or the workload file that a model becomes."""
     return workload_text(path).encode() if is_model(path) else path.read_bytes()
+
+
+def write_page(folder: Path, data: Mapping[str, Any]) -> None:
+    """The page of a run, and the data that it is drawn from."""
+    (folder / REPORT).write_text(json.dumps(data, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    (folder / "report.html").write_text(run_page(data), encoding="utf-8")
 
 
 def _publish(draft: Path, output: Path, name: str) -> Path:

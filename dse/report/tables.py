@@ -132,7 +132,7 @@ def _closing(front: Front, folder: str) -> RenderableType:
             f"Numbers rest on {total} assumptions with sources and price dates, {doubtful} of them unverified: manifest.json.",
             style="dim",
         ),
-        Text(f"Written to {folder}"),
+        Text(f"Written to {folder}; look at report.html"),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from dse.errors import InputError, NoFeasibleDesign, Problem, Violation
 from dse.hardware.design import Designs, FloatColumn, IntColumn
 from dse.hardware.goals import OF_A_WORKLOAD, SLOWDOWN
-from dse.hardware.space import Space
+from dse.hardware.space import Parameter, Space
 from dse.model.breakdown import Result, breakdown
 from dse.model.evaluate import Metrics, evaluate_designs
 from dse.model.limits import Limit, feasible, limits, nearest, violations
@@ -99,6 +99,11 @@ class Front:
     def result(self, row: int) -> Result:
         """The layer-by-layer breakdown of one design of the front."""
         return breakdown(self.workload, self.space, self.space.designs(self.indices[row : row + 1]))
+
+    def machine(self, row: int) -> Space:
+        """The space that holds just this design of the front."""
+        chosen = zip(self.space.parameters, map(int, self.indices[row]), strict=True)
+        return replace(self.space, parameters=tuple(Parameter(axis.name, (axis.values[index],)) for axis, index in chosen))
 
     def shown(self, most: int = 12) -> IntColumn:
         """Rows of at most `most` designs that stand for the front; the knee is among them."""

@@ -17,6 +17,8 @@ def test_commands(dse, command):
     arguments = shlex.split(command)[1:]
     if arguments[0] == "search" and "--trials" not in arguments:
         arguments += ["--trials", "500"]
+    if arguments[0] == "report":
+        assert dse("search", "mlp", "--trials", "50").code == 0
     ran = dse(*arguments)
     assert ran.code == 0, ran.err
     assert ran.out

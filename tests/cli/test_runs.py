@@ -28,7 +28,14 @@ def test_search_writes_everything_once(dse, tmp_path):
     assert ran.err == ""
     folder = run_folder(tmp_path)
     tables = {"front.csv", "trials.csv", "scenarios.csv", "layers_knee.csv", "result.json", "manifest.json"}
-    assert {path.name for path in folder.iterdir()} == {*tables, "inputs", "pareto.png", "roofline.png"}
+    assert {path.name for path in folder.iterdir()} == {
+        *tables,
+        "inputs",
+        "pareto.png",
+        "roofline.png",
+        "report.html",
+        "report.json",
+    }
     assert {path.name for path in (folder / "inputs").iterdir()} == {"mlp.yaml", "edge.yaml"}
     assert folder.name in ran.out
     for picture in ("pareto.png", "roofline.png"):

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from dse.errors import InputError
 from dse.inputs.folding import folded
-from dse.inputs.writer import Imported, layer_name, suite_name, write_file, write_workload
 from dse.inputs.workloads import workload_from
+from dse.inputs.writer import Imported, layer_name, suite_name, write_file, write_workload
 from dse.inputs.yaml import read_text
 
 

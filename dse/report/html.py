@@ -1,0 +1,112 @@
+"""A page as one file: a template, its style, its script and its data, with nothing to load from elsewhere.
+
+Templates extend ``base.html.j2`` (header, theme, palette, place of the data); scripts build on ``base.js`` (quantities, scales,
+axes, legend, tooltip). What users name enters as text: Jinja escapes it, and the script sets `textContent` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dse.report.info import DIMENSION
+from dse.report.page_data import FORMAT
+from dse.report.tables import limit_text
+from dse.units import format_quantity
+
+ASSETS = Path(__file__).parent / "page"
+
+RUN_SCRIPTS = ("base.js", "store.js", "front.js", "parallel.js", "table.js", "design.js", "space.js", "main.js")
+
+TILES = ("latency", "throughput", "energy", "price", "power", "area")
+"""Metrics of the knee in the head of a page: the objectives, and what a budget usually limits."""
+
+
+def run_page(data: Mapping[str, Any]) -> str:
+    """The page of a run, from the data of `dse.report.page_data.report_data`."""
+    assert data["format"] == FORMAT
+    dates = sorted({date[:7] for line in data["assumptions"] for date in line["dates"]})
+    return render(
+        "report.html.j2",
+        data,
+        RUN_SCRIPTS,
+        run=data,
+        tiles=_tiles(data),
+        doubtful=sum(line["unverified"] for line in data["assumptions"]),
+        price_dates="" if not dates else dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}",
+        manifest=_manifest(data["manifest"]),
+    )
+
+
+def render(template: str, data: Mapping[str, Any], scripts: Sequence[str], **context: object) -> str:
+    """A template of `ASSETS` with its style, the scripts in order, and `data` as JSON for them."""
+    script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in scripts)
+    style = (ASSETS / "style.css").read_text(encoding="utf-8")
+    made = _environment().get_template(template)
+    return made.render(style=style, script=script, data=embedded_json(data), **context)
+
+
+def embedded_json(data: Mapping[str, Any]) -> str:
+    r"""JSON that may stand in a script element: no text of it can end the element or open a comment.
+
+    >>> embedded_json({"name": "</script>"})
+    '{"name":"\\u003c/script>"}'
+    """
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in ("<", "\u2028", "\u2029"):
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+@lru_cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def _tiles(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The knee's metrics, each with its share of the budget."""
+    front = data["front"]
+    at = front["rows"].index(front["knee"])
+    tiles: list[dict[str, Any]] = []
+    for metric in data["metrics"]:
+        name, limit = metric["name"], metric["limit"]
+        if not metric["objective"] and name not in TILES:
+            continue
+        value = front["metrics"][name][at]
+        tiles.append(
+            {
+                "name": name.replace("dram_bytes", "off-chip traffic"),
+                "value": format_quantity(value, DIMENSION[name]).replace("mm2", "mm²"),
+                "share": None if limit is None else round(100 * value / limit),
+                "limit": None if limit is None else format_quantity(limit, DIMENSION[name]).replace("mm2", "mm²"),
+            }
+        )
+    return tiles
+
+
+def _manifest(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rows of the manifest that are not shown elsewhere, as text."""
+    rows: list[tuple[str, str]] = []
+    entries: dict[str, Any] = dict(manifest)
+    for name, value in entries.items():
+        if name in ("assumptions", "inputs"):
+            continue
+        if name == "budget":
+            text = ", ".join(f"{key} {limit_text(key, limit)}" for key, limit in value.items()) or "none"
+        elif isinstance(value, bool):
+            text = "yes" if value else "no"
+        elif isinstance(value, Mapping):
+            text = ", ".join(f"{key} {entry}" for key, entry in cast("Mapping[str, Any]", value).items())
+        elif isinstance(value, list):
+            text = (" " if name == "command" else ", ").join(map(str, cast("list[Any]", value)))
+        else:
+            text = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
+        rows.append((name.replace("_", " "), text))
+    return rows
