@@ -13,11 +13,13 @@ from pydantic_core import CoreSchema, core_schema
 from dse.errors import Collector, InputError, Problem
 from dse.hardware.goals import METRICS, Budget, Objective, objectives_named
 from dse.hardware.space import Device, Space, UnitPrices, padding_problem
+from dse.hardware.tiling import tiling_problem
 from dse.inputs.axes import ParametersText, read_parameters
 from dse.inputs.fields import Name
 from dse.inputs.overrides import TechnologyText, overridden
 from dse.inputs.shipped import find
 from dse.inputs.technology import shipped_technology
+from dse.inputs.tiling import TilingText
 from dse.inputs.yaml import Area, Document, Energy, Power, Price, Quantity, Strict, Time, problems_in, read_document
 from dse.units import EXAMPLES, UnitError, parse_price_per
 
@@ -60,6 +62,12 @@ class DeviceText(Strict):
     )
     dependency_latency: Annotated[float, Quantity("time", positive=False)] = Field(
         default=0.0, description="wait of each sequential step"
+    )
+    launch_latency: Annotated[float, Quantity("time", positive=False)] = Field(
+        default=0.0, description="wait of each tensor operation before it starts (a kernel launch)"
+    )
+    tiles: TilingText | None = Field(
+        default=None, description="output tiles that ideal arrays of many cores work on; left out: they divide any work evenly"
     )
     weight_fetch: Literal["element", "array_tile"] = Field(
         default="element", description="weights come singly or in whole array tiles"
@@ -168,9 +176,12 @@ def space_from(document: Document) -> Space:
     problems += _mismatched_prices(document)
     dataflows = next((parameter.values for parameter in parameters if parameter.name == "dataflow"), ())
     if text is not None:
-        place = document.place(("device", "padding"))
-        problem = padding_problem(_device(text), tuple(str(name) for name in dataflows), place)
-        problems += [] if problem is None else [problem]
+        device, named = _device(text), tuple(str(name) for name in dataflows)
+        found = (
+            padding_problem(device, named, document.place(("device", "padding"))),
+            tiling_problem(device.tiling, named, device.padding, document.place(("device", "tiles"))),
+        )
+        problems += [problem for problem in found if problem is not None]
     Collector(problems).raise_any()
     assert text is not None
     return Space(
@@ -225,6 +236,8 @@ def _device(text: SpaceText) -> Device:
         bandwidth_efficiency=device.bandwidth_efficiency,
         sram_efficiency=device.sram_efficiency,
         dependency_latency_s=device.dependency_latency,
+        launch_latency_s=device.launch_latency,
+        tiling=None if device.tiles is None else device.tiles.value(),
         weight_fetch=device.weight_fetch,
         weight_streams=device.weight_streams,
         overlap=device.overlap,
