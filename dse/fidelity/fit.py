@@ -7,7 +7,8 @@ A constant is refused, and keeps the device's own value, where the rows do not d
 interval, from the Jacobian J of the robust residuals (covariance s^2·(J'J)^-1), spans more than a factor `WIDEST` either way, be
 it for itself or because another constant moves the times alike. The effective capacity changes traffic in steps, so it is not
 fitted by slopes but by the fit of all others at each tabled capacity: it is taken where the best is better than the device's own
-by a likelihood ratio (chi-squared, one degree of freedom, 95%), on the side of the scale where it is the best alone.
+by a likelihood ratio (chi-squared of one degree of freedom at 95%, Bonferroni for the capacities that are tried), and where
+those that fit as well lie close together.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ UNSEEN = 1e-3
 ALIKE = 0.9
 """Correlation of two estimates from which on they are called alike."""
 
-CHI_SQUARED_95 = 3.84
+CHI_SQUARED_95, CHI_SQUARED_TRIED = 3.84, 8.4
+"""95% of one trial, and of thirteen."""
+
 NORMAL_95 = 1.96
 
 
@@ -206,7 +209,7 @@ def _capacity(
     gain = n * np.log(max(own_cost, floor) / floor)
     as_good = [share for share, each in zip(usable, ratio.tolist(), strict=True) if each <= CHI_SQUARED_95]
     between = (min(as_good), max(as_good))
-    if gain <= CHI_SQUARED_95:
+    if gain <= CHI_SQUARED_TRIED:
         reason = f"shares of the buffer from {between[0]:.2g} to {between[1]:.2g} fit these rows as well"
     elif between[0] == usable[0] and len(usable) > 1:
         reason = f"any share below {between[1]:.2g} fits these rows as well: traffic is not what they show"

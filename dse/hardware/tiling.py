@@ -44,8 +44,8 @@ class Tile:
 class Tiling:
     """Tiles by use of an operation, `splits` and `winograd`.
 
-    `splits`: a product may be cut along its reduction into up to so many parts (powers of two), which then are added (split-K).
-    Convolutions and recurrent steps are not cut. `winograd`: edge e of the output tile of the Winograd algorithm F(e x e, 3 x 3),
+    `splits`: a product or recurrent step may be cut along its reduction into up to so many parts (powers of two), which then are
+    added (split-K; NVIDIA, CUTLASS, `cutlass/gemm/k_split_control.h`); convolutions are not cut. `winograd`: edge e of the output tile of the Winograd algorithm F(e x e, 3 x 3),
     which a convolution of 3 x 3 taps and stride 1 takes where it is faster, or None: (e + 2)^2 products make e^2 outputs that
     would take 9·e^2 (Lavin and Gray, arXiv:1509.09308, section 4).
     """
@@ -70,7 +70,7 @@ class Tiling:
         named = (f"{use} {' or '.join(map(str, self.of(use)))}" for use in USES)
         found = [f"cores work on whole output tiles, in whole rounds: {'; '.join(named)}"]
         if self.splits > 1:
-            found.append(f"products are cut along the reduction into up to {self.splits} parts where that is faster")
+            found.append(f"products and recurrent steps are cut along the reduction into up to {self.splits} parts where that is faster")
         if self.winograd is not None:
             e, products = self.winograd, (self.winograd + 2) ** 2
             found.append(

@@ -15,7 +15,7 @@ device       optional: only rows of the device that is asked for are taken
 algorithm    optional: of a convolution, ``direct``, ``winograd``, ``fft``, ... ; a label
 ===========  ======================================================================================================
 
-Other columns are not read. Everything that is wrong is an error with its line and column, all of them at once.
+Other columns are labels. Everything that is wrong is an error with its line and column, all of them at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import csv
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
@@ -54,13 +54,17 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """A kernel that took `time_s`, from a line of a file; `algorithm` and `device` are its labels, "" where there are none."""
+    """A kernel that took `time_s`, from a line of a file; `cells` are (column, text) of all of its columns that are not empty.
+
+    `algorithm` and `device` are its labels, "" where there are none.
+    """
 
     kernel: Kernel
     time_s: float
-    line: int
+    line: int = 0
     algorithm: str = ""
     device: str = ""
+    cells: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,21 @@ class Measurements:
     def devices(self) -> tuple[str, ...]:
         """Devices that rows name, in their order."""
         return tuple(dict.fromkeys(row.device for row in self.rows if row.device))
+
+    def where(self, *conditions: str) -> Measurements:
+        """The rows whose cells hold what ``column=text`` says, for all of several. Raises `InputError` where none is left."""
+        rows = self.rows
+        for condition in conditions:
+            column, equals, text = (part.strip() for part in condition.partition("="))
+            if not equals or not column:
+                raise InputError(Problem(f"{condition!r}: COLUMN=TEXT is needed, such as precision=fp32"))
+            left = tuple(row for row in rows if dict(row.cells).get(column, "") == text)
+            if not left:
+                found = sorted({dict(row.cells).get(column, "") for row in rows})
+                shown = ", ".join(repr(each) for each in found[:8]) if any(found) else "nothing: there is no such column"
+                raise InputError(Problem(f"no row has {column} = {text!r}", Place(self.file), f"the column holds {shown}"))
+            rows = left
+        return replace(self, rows=rows)
 
     def of_device(self, name: str) -> tuple[Measurement, ...]:
         """The rows of a device: those that name it, or all where none names any."""
@@ -187,6 +206,7 @@ class _Reading:
             line=self.place.line or 0,
             algorithm=self.cells.get("algorithm", ""),
             device=self.cells.get("device", ""),
+            cells=tuple((column, text) for column, text in self.cells.items() if text),
         )
 
     def _note(self, column: str, message: str, remedy: str | None = None) -> None:

@@ -64,7 +64,7 @@ def uses_of(s: Nests) -> dict[Use, BoolColumn]:
 
 def cuts_of(tiling: Tiling, use: Use) -> Iterator[Cut]:
     """Every way to run an operation of a use."""
-    parts = [2**power for power in range(tiling.splits.bit_length())] if use == "product" else [1]
+    parts = [2**power for power in range(tiling.splits.bit_length())] if use != "convolution" else [1]
     edges = (None, tiling.winograd) if use == "convolution" and tiling.winograd is not None else (None,)
     for tile in tiling.of(use):
         for rows, cols in dict.fromkeys([(tile.rows, tile.cols), (tile.cols, tile.rows)]):
