@@ -1,4 +1,4 @@
-"""`dse validate`: how wrong is it."""
+"""`dse validate`: how wrong is it; and `dse calibrate`: how to make it right."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import typer
 from dse.cli.app import app
 from dse.cli.console import EXIT_NO, print_json, print_result, say
 from dse.cli.options import JsonOption
+from dse.errors import InputError, Place, Problem
 
 if TYPE_CHECKING:
+    from dse.fidelity.calibrate import Calibration
     from dse.fidelity.measured import MeasuredGroup
+    from dse.workload.kernels import KernelKind
 
 
 @app.command()
@@ -76,4 +79,91 @@ def _draw_validation(device: str | None, groups: Sequence[MeasuredGroup], pictur
         from dse.fidelity.tpu_v1 import roofline
 
         write_png(tpu_roofline_figure(roofline()), picture)
+    say(f"drawn: {picture}")
+
+
+@app.command()
+def calibrate(
+    measurements: Annotated[
+        str, typer.Argument(metavar="MEASUREMENTS.csv", help="Measured kernels, or a shipped file of them (deepbench).")
+    ],
+    on: Annotated[str, typer.Option("--on", metavar="DEVICE", help="The machine: a space of one design, shipped or a file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.yaml", help="Write the device with the fitted constants.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", metavar="KIND", help="Just gemm, convolution or recurrent; several: repeat it.")
+    ] = None,
+    rows: Annotated[
+        list[str] | None,
+        typer.Option("--rows", metavar="COLUMN=TEXT", help="Just rows whose cell holds that, such as precision=fp32."),
+    ] = None,
+    folds: Annotated[int, typer.Option("--folds", min=2, max=20, help="Parts that are held out in turn.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Which shapes fall together is drawn by it.")] = 0,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE.png", help="Draw held-out predictions against measured times.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a machine's few constants to your own measured kernels, and tell the error on kernels that were held out.
+
+    A row is a kernel. Columns: kind (gemm, convolution, recurrent), precision (fp32, fp16, int8, ...), the time as time_s, time_ms,
+    time_us or time_ns; of a gemm m, n, k; of a convolution batch, channels, height, width, filters, filter_height, filter_width and,
+    where not 1 or 0, stride_height, stride_width, pad_height, pad_width, groups; of a recurrent kernel cell (rnn, lstm, gru),
+    hidden, batch, steps. device: only rows of DEVICE are taken. algorithm: a convolution's, direct or winograd.
+
+    Fitted are compute and bandwidth efficiency, launch and dependency latency and the effective capacity, as far as the rows tell
+    them apart; the others keep their values, and why is said.
+
+    Example: dse calibrate deepbench --on tesla_p100 --kind gemm --rows precision=fp32 -o my_p100.yaml
+    """
+    from datetime import datetime, timezone
+
+    from dse.fidelity.calibrate import calibrate as calibrated
+    from dse.inputs.calibration import calibrated_text, write_device
+    from dse.inputs.measurements import load_measurements
+    from dse.inputs.spaces import load_design, space_from
+    from dse.inputs.document import read_text
+    from dse.report.calibration_table import calibration_json, calibration_view, provenance
+
+    if output is not None and output.exists():
+        raise InputError(Problem("is there already", Place(str(output)), "give another name: no file is written over"))
+    kinds = _kinds(kind)
+    space = load_design(on)
+    chosen = load_measurements(measurements).where(*(rows or ()))
+    found = calibrated(chosen, space, kinds=kinds, folds=folds, seed=seed, on_progress=say)
+    date = datetime.now(tz=timezone.utc).date().isoformat()
+    if output is not None:
+        device = found.fit.constants.on(space.device)
+        text = calibrated_text(on, device, provenance(found, date), f"{space.name.removesuffix('_calibrated')}_calibrated")
+        space_from(read_text(text, str(output)))
+        write_device(output, text)
+        say(f"written: {output}")
+    if picture is not None:
+        _draw_calibration(found, picture)
+    target = None if output is None else str(output)
+    if as_json:
+        print_json(calibration_json(found, date, target))
+    else:
+        print_result(calibration_view(found, target))
+
+
+def _kinds(chosen: Sequence[str] | None) -> tuple[KernelKind, ...]:
+    """The kinds that are asked for. Raises `InputError` for an unknown one."""
+    from dse.hardware.parameters import suggestion
+    from dse.workload.kernels import KERNEL_KINDS
+
+    unknown = [name for name in chosen or () if name not in KERNEL_KINDS]
+    if unknown:
+        raise InputError(Problem(f"--kind {unknown[0]!r}: no such kind", None, suggestion(unknown[0], KERNEL_KINDS)))
+    return tuple(name for name in KERNEL_KINDS if not chosen or name in chosen)
+
+
+def _draw_calibration(found: Calibration, picture: Path) -> None:
+    from dse.fidelity.measured import groups_at
+    from dse.report.measured_figure import measured_figure
+    from dse.report.validation_figures import write_png
+
+    title = f"{found.space.name}: measured, and predicted by constants fitted to other shapes"
+    write_png(measured_figure(groups_at(found.replay, found.held_out_s), title), picture)
     say(f"drawn: {picture}")

@@ -220,9 +220,7 @@ def _capacity(
     return own.sram_efficiency, Refusal(name=CAPACITY, value=own.sram_efficiency, reason=reason), between
 
 
-def _solve(
-    replay: Replay, own: Constants, free: tuple[str, ...], *, starts: Sequence[Constants] | None = None
-) -> _Solution:
+def _solve(replay: Replay, own: Constants, free: tuple[str, ...], *, starts: Sequence[Constants] | None = None) -> _Solution:
     """The best of the solutions from every start."""
     measured = np.log(replay.measured_s)
     if not free:

@@ -73,7 +73,12 @@ def replayed(name: str) -> Replay:
 
 def groups(replay: Replay) -> tuple[MeasuredGroup, ...]:
     """The kernels of a replay by kind, format and algorithm, at the constants that its device has."""
-    predicted, observed = replay.times_s(Constants.of(replay.space.device)), replay.measured_s
+    return groups_at(replay, replay.times_s(Constants.of(replay.space.device)))
+
+
+def groups_at(replay: Replay, predicted: FloatColumn) -> tuple[MeasuredGroup, ...]:
+    """The same with other predictions, shape (rows,)."""
+    observed = replay.measured_s
     return tuple(
         MeasuredGroup(
             device=replay.space.name,

@@ -30,8 +30,8 @@ from dse.workload.workload import Workload
 CAPACITIES = tuple(2.0 ** (-step / 2) for step in range(13))
 """Shares of the buffer at which traffic is tabled: 1 down to 1/64, by steps of the square root of 2."""
 
-DIRECT = "direct"
-MODELLED = ("", DIRECT, "winograd")
+DIRECT, WINOGRAD = "direct", "winograd"
+MODELLED = ("", DIRECT, WINOGRAD)
 """Labels of algorithms that the model has; a row without one takes the quickest that its device has."""
 
 
@@ -184,12 +184,11 @@ class Replay:
 
 
 def _are_direct(rows: Sequence[Measurement]) -> BoolColumn:
-    return np.array([row.algorithm == DIRECT for row in rows], dtype=np.bool_)
+    """Rows that name an algorithm and not Winograd's: what the model then has is the direct one."""
+    return np.array([row.algorithm not in ("", WINOGRAD) for row in rows], dtype=np.bool_)
 
 
 def _roofline(kernels: Sequence[Kernel], peak_macs_per_s: float, bandwidth: float) -> FloatColumn:
     macs = np.array([kernel.macs for kernel in kernels], dtype=np.float64)
     moved = np.array([kernel.compulsory_bytes for kernel in kernels], dtype=np.float64)
     return np.maximum(macs / peak_macs_per_s, moved / bandwidth)
-
-

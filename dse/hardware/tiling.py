@@ -70,7 +70,9 @@ class Tiling:
         named = (f"{use} {' or '.join(map(str, self.of(use)))}" for use in USES)
         found = [f"cores work on whole output tiles, in whole rounds: {'; '.join(named)}"]
         if self.splits > 1:
-            found.append(f"products and recurrent steps are cut along the reduction into up to {self.splits} parts where that is faster")
+            found.append(
+                f"products and recurrent steps are cut along the reduction into up to {self.splits} parts where that is faster"
+            )
         if self.winograd is not None:
             e, products = self.winograd, (self.winograd + 2) ** 2
             found.append(

@@ -15,6 +15,7 @@ from dse.hardware.goals import METRICS, Budget, Objective, objectives_named
 from dse.hardware.space import Device, Space, UnitPrices, padding_problem
 from dse.hardware.tiling import tiling_problem
 from dse.inputs.axes import ParametersText, read_parameters
+from dse.inputs.calibration import CalibrationText
 from dse.inputs.fields import Name
 from dse.inputs.overrides import TechnologyText, overridden
 from dse.inputs.shipped import find
@@ -140,6 +141,9 @@ class SpaceText(Strict):
         json_schema_extra={"items": {"enum": list(METRICS)}},
     )
     technology: TechnologyText | None = Field(default=None, description="values in place of those that dse carries")
+    calibration: CalibrationText | None = Field(
+        default=None, description="where fitted constants are from; dse calibrate writes it"
+    )
 
 
 def load_space(path_or_name: str | Path) -> Space:
@@ -188,7 +192,7 @@ def space_from(document: Document) -> Space:
         name=text.name,
         title=text.title,
         source=text.source if isinstance(text.source, str) else "; ".join(text.source),
-        notes=text.notes,
+        notes=(*text.notes, *(() if text.calibration is None else text.calibration.sentences())),
         parameters=parameters,
         technology=technology,
         device=_device(text),

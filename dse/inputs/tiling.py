@@ -47,7 +47,9 @@ class TilingText(Strict):
     product: Tiles = Field(description="of matrix products, such as [128x128, 128x64]")
     convolution: Tiles | None = Field(default=None, description="of convolutions; left out: those of products")
     recurrent: Tiles | None = Field(default=None, description="of recurrent steps; left out: those of products")
-    splits: int = Field(default=1, ge=1, le=1024, description="most parts that the reduction of a product or recurrent step is cut into (split-K)")
+    splits: int = Field(
+        default=1, ge=1, le=1024, description="most parts that the reduction of a product or recurrent step is cut into (split-K)"
+    )
     winograd: int | None = Field(
         default=None, ge=2, le=6, description="edge e of Winograd's F(e x e, 3 x 3) for convolutions; left out: direct alone"
     )

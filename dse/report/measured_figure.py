@@ -49,7 +49,7 @@ def measured_figure(groups: Sequence[MeasuredGroup], title: str) -> Figure:
             Line2D([], [], color=BLACK, linewidth=1.0, label="predicted = measured"),
             Line2D([], [], color=BLACK, linewidth=0.7, linestyle=":", label="x 2, / 2"),
         ]
-        figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
+        figure.suptitle(title if columns > 1 else title.replace(": ", ":\n", 1), fontsize=10.5, x=0.01, ha="left")
         per_row = len(handles) if columns > 1 else 3
         figure.legend(handles=handles, loc="outside lower center", ncols=per_row, columnspacing=1.2, handletextpad=0.4)
         return figure

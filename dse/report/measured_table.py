@@ -35,7 +35,12 @@ def measured_table(groups: Sequence[MeasuredGroup], source: Source) -> Renderabl
         "left the model with its buffer, tiles and Winograd, right the larger of MACs at peak and bytes at bandwidth",
     )
     notes = [Text(line, style="dim") for line in lines]
-    cited = [Text("Source", style="bold"), Text(source.title), Text(f"  {source.link}"), Text(f"  {source.confidence}", style="dim")]
+    cited = [
+        Text("Source", style="bold"),
+        Text(source.title),
+        Text(f"  {source.link}"),
+        Text(f"  {source.confidence}", style="dim"),
+    ]
     return Group(table, *notes, Text(measured_summary(groups), style="bold"), Text(), *cited)
 
 

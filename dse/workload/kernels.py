@@ -48,7 +48,9 @@ class Kernel:
     def scenario(self) -> Scenario:
         """The kernel as a workload's scenario."""
         layer = KernelLayer(kernel=self)
-        network = Network(name=self.shape, input=Vector(layer.read_elements), nodes=(Node(name="kernel", layer=layer, inputs=("input",)),))
+        network = Network(
+            name=self.shape, input=Vector(layer.read_elements), nodes=(Node(name="kernel", layer=layer, inputs=("input",)),)
+        )
         return Scenario(name=self.name, network=network, batch=1, precision=precision_of(self.precision))
 
 
