@@ -33,6 +33,9 @@ def validate(
             help="Draw it: of a device with measured kernels predicted against measured times, else TPU v1's roofline.",
         ),
     ] = None,
+    term_by_term: Annotated[
+        bool, typer.Option("--terms", help="Of measured kernels: the error once each term of the model is added (minutes).")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Hold the model against published machines and measured kernels: every number with its error and its source.
@@ -45,6 +48,9 @@ def validate(
     from dse.report.measured_table import measured_json, measured_table
     from dse.report.validation import tpu_constant, tpu_constant_json, validation, validation_json
 
+    if term_by_term:
+        _print_terms(device, as_json=as_json)
+        return
     anchors = anchors_of(device) if device not in measured_devices() else ()
     groups = measured(device, on_progress=say)
     if picture is not None:
@@ -62,6 +68,22 @@ def validate(
             print_result(measured_table(groups, measured_source()))
     if any(anchor.passed is False for anchor in anchors):
         raise typer.Exit(EXIT_NO)
+
+
+def _print_terms(device: str | None, *, as_json: bool) -> None:
+    from dse.fidelity.measured import measured_devices
+    from dse.fidelity.terms import terms
+    from dse.hardware.parameters import suggestion
+    from dse.report.measured_table import terms_json, terms_table
+
+    if device is not None and device not in measured_devices():
+        message = f"there are no measured kernels of {device!r}"
+        raise InputError(Problem(message, None, suggestion(device, measured_devices())))
+    found = terms(device, on_progress=say)
+    if as_json:
+        print_json({"terms": terms_json(found)})
+    else:
+        print_result(terms_table(found))
 
 
 def _draw_validation(device: str | None, groups: Sequence[MeasuredGroup], picture: Path) -> None:

@@ -95,16 +95,20 @@ class _Solution:
         return bool(np.exp(self.logs[self.free.index(name)]) > BOUNDS[name][1] * (1 - 1e-4))
 
 
-def fit(replay: Replay, *, capacity: bool = True) -> Fit:
-    """Fit what the rows determine, starting from the constants of the replay's device; `capacity`: the effective capacity too."""
+def fit(replay: Replay, *, capacity: bool = True, without: Sequence[str] = ()) -> Fit:
+    """Fit what the rows determine, starting from the constants of the replay's device.
+
+    `capacity`: the effective capacity too; constants `without` keep their values, unasked.
+    """
     own = Constants.of(replay.space.device)
-    free, refused, interval = _determined(replay, own)
+    smooth = tuple(name for name in SMOOTH if name not in without)
+    free, refused, interval = _determined(replay, own, smooth)
     best = _solve(replay, own, free)
     if capacity and len(replay.capacities) > 1:
         chosen, refusal, between = _capacity(replay, own, free, best.cost)
         if refusal is None:
             own = replace(own, sram_efficiency=chosen)
-            free, refused, interval = _determined(replay, own)
+            free, refused, interval = _determined(replay, own, smooth)
             best = _solve(replay, own, free)
             interval[CAPACITY] = between
         else:
@@ -135,11 +139,13 @@ def rows_of(replay: Replay, rows: IntColumn) -> Replay:
     )
 
 
-def _determined(replay: Replay, own: Constants) -> tuple[tuple[str, ...], tuple[Refusal, ...], dict[str, tuple[float, float]]]:
+def _determined(
+    replay: Replay, own: Constants, smooth: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[Refusal, ...], dict[str, tuple[float, float]]]:
     """The constants that the rows determine, those refused, and the intervals of the former."""
-    free = SMOOTH if replay.steps.any() else tuple(name for name in SMOOTH if name != "dependency_latency_s")
+    free = smooth if replay.steps.any() else tuple(name for name in smooth if name != "dependency_latency_s")
     refused: list[Refusal] = []
-    if "dependency_latency_s" not in free:
+    if len(free) < len(smooth):
         value = own.dependency_latency_s
         refused.append(Refusal(name="dependency_latency_s", value=value, reason="no row is a recurrent kernel of several steps"))
     while True:

@@ -17,6 +17,7 @@ import numpy as np
 from dse.errors import InputError, Place, Problem
 from dse.hardware.design import BoolColumn, FloatColumn
 from dse.hardware.space import Device, Space
+from dse.hardware.tiling import Tiling
 from dse.inputs.measurements import Measurement
 from dse.model.evaluate import OVERLAP, distinct_arrays, first_load_bytes, seconds_per_vector_op, weight_factor
 from dse.model.kernel import OVERLAP_NONE
@@ -109,13 +110,7 @@ class Replay:
         at = book.start[:, :-1]
         assert (np.diff(book.start, axis=1) == 1).all()
         arrays, _ = distinct_arrays(designs)
-        direct = _are_direct(rows)
-        skips = device.padding == "skipped"
-        table = array_table(arrays, work.operations, skip_padding=skips, tiling=device.tiling)
-        cycles = table.cycles[0, work.first_operation][column]
-        if direct.any() and device.tiling is not None and device.tiling.winograd is not None:
-            plain = array_table(arrays, work.operations, tiling=replace(device.tiling, winograd=None))
-            cycles = np.where(direct, plain.cycles[0, work.first_operation][column], cycles)
+        table = array_table(arrays, work.operations, skip_padding=device.padding == "skipped", tiling=device.tiling)
         factor = weight_factor(table, device)[0, work.first_operation]
         moved = np.asarray(book.other_bytes[at] + book.weight_bytes[at] * factor)[:, column]
         frequency = float(designs.frequency_hz[0])
@@ -125,7 +120,7 @@ class Replay:
             space=space,
             rows=tuple(rows),
             capacities=shares,
-            compute_s=cycles / frequency,
+            compute_s=_compute_s(rows, space, device.tiling),
             vector_s=(work.vector_ops * seconds_per_vector_op(designs)[0])[column],
             bytes=moved,
             first_load_bytes=loads[column],
@@ -167,6 +162,11 @@ class Replay:
         exposed_s = self.first_load_bytes * seconds_per_byte if self.overlapped else 0.0
         return busy_s + exposed_s + self.steps * constants.dependency_latency_s + constants.launch_latency_s
 
+    def tiled(self, tiling: Tiling | None) -> Replay:
+        """The same kernels with other output tiles."""
+        space = replace(self.space, device=replace(self.space.device, tiling=tiling))
+        return replace(self, space=space, compute_s=_compute_s(self.rows, space, tiling))
+
     def _refuse_what_cannot_run(self) -> None:
         problems: list[Problem] = []
         for index, row in enumerate(self.rows):
@@ -181,6 +181,20 @@ class Replay:
         if problems:
             more = [Problem(f"and {len(problems) - 5:,} more rows")] if len(problems) > 5 else []
             raise InputError(problems[:5] + more)
+
+
+def _compute_s(rows: Sequence[Measurement], space: Space, tiling: Tiling | None) -> FloatColumn:
+    """Time of each kernel on the array at full efficiency, shape (kernels,)."""
+    designs = space.designs(np.zeros((1, len(space.parameters)), dtype=np.int64))
+    arrays, _ = distinct_arrays(designs)
+    operations = [row.kernel.operation for row in rows]
+    skips = space.device.padding == "skipped"
+    cycles = array_table(arrays, operations, skip_padding=skips, tiling=tiling).cycles[0]
+    direct = _are_direct(rows)
+    if direct.any() and tiling is not None and tiling.winograd is not None:
+        plain = array_table(arrays, operations, skip_padding=skips, tiling=replace(tiling, winograd=None)).cycles[0]
+        cycles = np.where(direct, plain, cycles)
+    return cycles / float(designs.frequency_hz[0])
 
 
 def _are_direct(rows: Sequence[Measurement]) -> BoolColumn:

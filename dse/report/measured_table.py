@@ -13,6 +13,7 @@ from rich.text import Text
 from dse.fidelity.anchor import Source
 from dse.fidelity.measured import MeasuredGroup
 from dse.fidelity.scores import Score
+from dse.fidelity.terms import TermScore
 
 SHORT = {"gemm": "gemm", "convolution": "conv", "recurrent": "recurrent"}
 
@@ -42,6 +43,31 @@ def measured_table(groups: Sequence[MeasuredGroup], source: Source) -> Renderabl
         Text(f"  {source.confidence}", style="dim"),
     ]
     return Group(table, *notes, Text(measured_summary(groups), style="bold"), Text(), *cited)
+
+
+def terms_table(scores: Sequence[TermScore]) -> RenderableType:
+    """Held-out error term by term, a row for each device, kind, format and term; each term has those above it."""
+    table = plain_table("error of held-out kernels, term by term (each row has the terms above it; constants fitted again)")
+    for name in ("device", "kind", "with"):
+        table.add_column(name, no_wrap=True)
+    for name in ("n", *_SCORE):
+        table.add_column(name, justify="right", no_wrap=True)
+    last: tuple[str, str, str] | None = None
+    for each in scores:
+        key = (each.device, each.kind, each.precision)
+        device = each.device if last is None or last[0] != each.device else ""
+        kind = kind_text(each.kind, each.precision, "") if key != last else ""
+        last = key
+        table.add_row(device, kind, each.term, str(each.score.n), *score_cells(each.score))
+    return table
+
+
+def terms_json(scores: Sequence[TermScore]) -> list[dict[str, Any]]:
+    """The same as plain JSON values."""
+    return [
+        {"device": each.device, "kind": each.kind, "precision": each.precision, "term": each.term, **score_json(each.score)}
+        for each in scores
+    ]
 
 
 def measured_summary(groups: Sequence[MeasuredGroup]) -> str:
