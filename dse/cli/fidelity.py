@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,6 +123,9 @@ def calibrate(
     ] = None,
     folds: Annotated[int, typer.Option("--folds", min=2, max=20, help="Parts that are held out in turn.")] = 5,
     seed: Annotated[int, typer.Option("--seed", help="Which shapes fall together is drawn by it.")] = 0,
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, max=10_000, help="Samples of the shapes that the intervals are drawn from.")
+    ] = 100,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="FILE.png", help="Draw held-out predictions against measured times.")
     ] = None,
@@ -129,23 +133,23 @@ def calibrate(
 ) -> None:
     """Fit a machine's few constants to your own measured kernels, and tell the error on kernels that were held out.
 
-    A row is a kernel. Columns: kind (gemm, convolution, recurrent), precision (fp32, fp16, int8, ...), the time as time_s, time_ms,
-    time_us or time_ns; of a gemm m, n, k; of a convolution batch, channels, height, width, filters, filter_height, filter_width and,
-    where not 1 or 0, stride_height, stride_width, pad_height, pad_width, groups; of a recurrent kernel cell (rnn, lstm, gru),
-    hidden, batch, steps. device: only rows of DEVICE are taken. algorithm: a convolution's, direct or winograd.
+    A row is a kernel. Columns: kind (gemm, convolution, recurrent), precision (fp32, fp16, int8, ...), the time as time_s,
+    time_ms, time_us or time_ns; of a gemm m, n, k; of a convolution batch, channels, height, width, filters, filter_height,
+    filter_width and, where not 1 or 0, stride_height, stride_width, pad_height, pad_width, groups; of a recurrent kernel cell
+    (rnn, lstm, gru), hidden, batch, steps. device: only rows of DEVICE are taken. algorithm: a convolution's, direct or winograd.
 
     Fitted are compute and bandwidth efficiency, launch and dependency latency and the effective capacity, as far as the rows tell
     them apart; the others keep their values, and why is said.
 
     Example: dse calibrate deepbench --on tesla_p100 --kind gemm --rows precision=fp32 -o my_p100.yaml
     """
-    from datetime import datetime, timezone
+    from datetime import datetime
 
     from dse.fidelity.calibrate import calibrate as calibrated
     from dse.inputs.calibration import calibrated_text, write_device
+    from dse.inputs.document import read_text
     from dse.inputs.measurements import load_measurements
     from dse.inputs.spaces import load_design, space_from
-    from dse.inputs.document import read_text
     from dse.report.calibration_table import calibration_json, calibration_view, provenance
 
     if output is not None and output.exists():
@@ -153,8 +157,8 @@ def calibrate(
     kinds = _kinds(kind)
     space = load_design(on)
     chosen = load_measurements(measurements).where(*(rows or ()))
-    found = calibrated(chosen, space, kinds=kinds, folds=folds, seed=seed, on_progress=say)
-    date = datetime.now(tz=timezone.utc).date().isoformat()
+    found = calibrated(chosen, space, kinds=kinds, folds=folds, seed=seed, bootstraps=samples, on_progress=say)
+    date = datetime.now(tz=UTC).date().isoformat()
     if output is not None:
         device = found.fit.constants.on(space.device)
         text = calibrated_text(on, device, provenance(found, date), f"{space.name.removesuffix('_calibrated')}_calibrated")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dse.errors import InputError, Problem
-from dse.fidelity.fit import CAPACITY, Fit, fit, refit, rows_of
+from dse.fidelity.fit import CAPACITY, Fit, fit, refit
 from dse.fidelity.replay import CAPACITIES, MODELLED, Constants, Replay
 from dse.fidelity.scores import Score, groups_of
 from dse.hardware.design import FloatColumn, IntColumn
@@ -88,7 +88,7 @@ def calibrate(
 
     Raises `InputError` where there are too few shapes, or a row cannot run there.
     """
-    tell = on_progress or (lambda _: None)
+    tell = on_progress or _silent
     rows, left_out = _used(measurements, space, kinds)
     tell(f"tracing {len(rows):,} kernels on {space.name}")
     replay = Replay.of(rows, space, capacities=[share * space.device.sram_efficiency for share in CAPACITIES])
@@ -106,7 +106,7 @@ def calibrated(
     on_progress: Callable[[str], None] | None = None,
 ) -> Calibration:
     """The same from a replay that is there. `bootstraps` samples make the intervals; without, they are the Jacobian's alone."""
-    tell = on_progress or (lambda _: None)
+    tell = on_progress or _silent
     found = fit(replay)
     fold = folds_of(replay.rows, folds, seed)
     held_out = np.empty(len(replay))
@@ -127,6 +127,10 @@ def calibrated(
         unfitted_s=replay.times_s(Constants.of(replay.space.device)),
         left_out=left_out,
     )
+
+
+def _silent(said: str) -> None:
+    del said
 
 
 def shape_of(row: Measurement) -> str:
@@ -190,7 +194,7 @@ def _others(rows: Sequence[Measurement]) -> str:
 
 def _estimates(replay: Replay, found: Fit, bootstraps: int, seed: int) -> tuple[Estimate, ...]:
     names = [name for name in found.fitted if name != CAPACITY]
-    draws = _bootstrap(replay, found, bootstraps, seed) if bootstraps and names else {}
+    draws: Mapping[str, list[float]] = _bootstrap(replay, found, bootstraps, seed) if bootstraps and names else {}
     estimates: list[Estimate] = []
     for name in found.fitted:
         low, high = found.interval[name]
@@ -210,9 +214,9 @@ def _bootstrap(replay: Replay, found: Fit, bootstraps: int, seed: int) -> Mappin
     draw = np.random.default_rng(seed)
     draws: dict[str, list[float]] = {}
     for _ in range(bootstraps):
-        chosen = draw.integers(len(shapes), size=len(shapes)).tolist()
-        sample = rows_of(replay, np.array([index for shape in chosen for index in shapes[shape]]))
-        constants = refit(sample, found)
+        chosen: list[int] = draw.integers(len(shapes), size=len(shapes)).tolist()
+        picked: list[int] = [index for shape in chosen for index in shapes[shape]]
+        constants = refit(replay.take(np.array(picked, dtype=np.int64)), found)
         for name in found.fitted:
             if name != CAPACITY:
                 draws.setdefault(name, []).append(getattr(constants, name))

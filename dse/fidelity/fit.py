@@ -21,7 +21,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from dse.fidelity.replay import Constants, Replay
-from dse.hardware.design import FloatColumn, IntColumn
+from dse.hardware.design import FloatColumn
 
 SMOOTH = ("compute_efficiency", "bandwidth_efficiency", "launch_latency_s", "dependency_latency_s")
 """Constants that are fitted by their slopes."""
@@ -46,6 +46,8 @@ WIDEST = 2.0
 
 UNSEEN = 1e-3
 """Root mean square slope of log time below which no row is bound by a constant."""
+
+ALMOST_NOTHING = 1e-9
 
 ALIKE = 0.9
 """Correlation of two estimates from which on they are called alike."""
@@ -125,20 +127,6 @@ def refit(replay: Replay, found: Fit) -> Constants:
     return _solve(replay, own, free, starts=start).constants(own)
 
 
-def rows_of(replay: Replay, rows: IntColumn) -> Replay:
-    """Rows of a replay by index, as often as they are named (a bootstrap sample)."""
-    return replace(
-        replay,
-        rows=tuple(replay.rows[row] for row in rows.tolist()),
-        compute_s=replay.compute_s[rows],
-        vector_s=replay.vector_s[rows],
-        bytes=replay.bytes[:, rows],
-        first_load_bytes=replay.first_load_bytes[rows],
-        steps=replay.steps[rows],
-        roofline_s=replay.roofline_s[rows],
-    )
-
-
 def _determined(
     replay: Replay, own: Constants, smooth: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[Refusal, ...], dict[str, tuple[float, float]]]:
@@ -162,14 +150,15 @@ def _least_certain(found: _Solution, own: Constants, n: int) -> tuple[Refusal | 
     if not found.free:
         return None, {}
     slopes = np.sqrt((found.jacobian**2).mean(axis=0))
-    for name, slope in zip(found.free, slopes.tolist(), strict=True):
+    slope_of: list[float] = slopes.tolist()
+    for name, slope in zip(found.free, slope_of, strict=True):
         if slope < UNSEEN and not found.at_limit(name):
             reason = f"no row is bound by it: its change moves the times by less than {UNSEEN:.1%}"
             return Refusal(name=name, value=getattr(own, name), reason=reason), {}
     inner = [index for index, name in enumerate(found.free) if slopes[index] >= UNSEEN]
     jacobian = found.jacobian[:, inner]
     scale = 2.0 * found.cost / max(n - len(inner), 1)
-    covariance = np.linalg.pinv(jacobian.T @ jacobian, rcond=1e-12) * scale
+    covariance = _inverse(jacobian.T @ jacobian) * scale
     error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     values = np.exp(found.logs[inner])
     names = [found.free[index] for index in inner]
@@ -184,6 +173,13 @@ def _least_certain(found: _Solution, own: Constants, n: int) -> tuple[Refusal | 
     }
     interval |= {name: (1.0, 1.0) for name in found.free if name not in interval}
     return None, interval
+
+
+def _inverse(normal: FloatColumn) -> FloatColumn:
+    """The inverse of J'J, its eigenvalues no smaller than `ALMOST_NOTHING` of the largest: what J cannot see is most uncertain."""
+    found = np.linalg.eigh(normal)
+    values = np.maximum(found.eigenvalues, ALMOST_NOTHING * float(found.eigenvalues.max(initial=0.0)))
+    return np.asarray((found.eigenvectors / values) @ found.eigenvectors.T, dtype=np.float64)
 
 
 def _refusal(
@@ -216,7 +212,10 @@ def _capacity(
     as_good = [share for share, each in zip(usable, ratio.tolist(), strict=True) if each <= CHI_SQUARED_95]
     between = (min(as_good), max(as_good))
     if gain <= CHI_SQUARED_TRIED:
-        reason = f"shares of the buffer from {between[0]:.2g} to {between[1]:.2g} fit these rows as well"
+        reason = (
+            f"shares of the buffer from {between[0]:.2g} to {between[1]:.2g} fit best,"
+            f" by too little to tell them from {own.sram_efficiency:.2g}"
+        )
     elif between[0] == usable[0] and len(usable) > 1:
         reason = f"any share below {between[1]:.2g} fits these rows as well: traffic is not what they show"
     elif between[1] / between[0] > WIDEST**2:
@@ -237,12 +236,12 @@ def _solve(replay: Replay, own: Constants, free: tuple[str, ...], *, starts: Seq
         constants = replace(own, **dict(zip(free, np.exp(logs).tolist(), strict=True)))
         return np.log(replay.times_s(constants)) - measured
 
-    bounds = np.log(np.array([BOUNDS[name] for name in free])).T
+    low, high = (np.log([BOUNDS[name][end] for name in free]) for end in (0, 1))
     best: Any = None
     for start in starts or _starts(replay, own):
         logs = np.log(np.maximum([getattr(start, name) for name in free], 1e-8))
-        logs = np.clip(logs, bounds[0] + 1e-6, bounds[1] - 1e-6)
-        found = least_squares(residuals, logs, bounds=bounds, loss="soft_l1", f_scale=LOSS_SCALE, x_scale=1.0)
+        logs = np.clip(logs, low + 1e-6, high - 1e-6)
+        found = least_squares(residuals, logs, bounds=(low, high), loss="soft_l1", f_scale=LOSS_SCALE, x_scale=1.0)
         if best is None or found.cost < best.cost:
             best = found
     return _Solution(free, np.asarray(best.x), float(best.cost), np.asarray(best.jac))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dse.errors import InputError, Place, Problem
-from dse.hardware.design import BoolColumn, FloatColumn
+from dse.hardware.design import BoolColumn, FloatColumn, IntColumn
 from dse.hardware.space import Device, Space
 from dse.hardware.tiling import Tiling
 from dse.inputs.measurements import Measurement
@@ -137,17 +137,19 @@ class Replay:
         """Measured times, shape (kernels,)."""
         return np.array([row.time_s for row in self.rows])
 
-    def take(self, chosen: BoolColumn) -> Replay:
-        """Some of the kernels."""
+    def take(self, chosen: BoolColumn | IntColumn) -> Replay:
+        """Some of the kernels: those that are marked, or those of these indices, as often as they are named."""
+        index: IntColumn = np.arange(len(self), dtype=np.int64)[chosen]
+        places: list[int] = index.tolist()
         return replace(
             self,
-            rows=tuple(row for row, keep in zip(self.rows, chosen.tolist(), strict=True) if keep),
-            compute_s=self.compute_s[chosen],
-            vector_s=self.vector_s[chosen],
-            bytes=self.bytes[:, chosen],
-            first_load_bytes=self.first_load_bytes[chosen],
-            steps=self.steps[chosen],
-            roofline_s=self.roofline_s[chosen],
+            rows=tuple(self.rows[row] for row in places),
+            compute_s=self.compute_s[index],
+            vector_s=self.vector_s[index],
+            bytes=self.bytes[:, index],
+            first_load_bytes=self.first_load_bytes[index],
+            steps=self.steps[index],
+            roofline_s=self.roofline_s[index],
         )
 
     def times_s(self, constants: Constants) -> FloatColumn:
@@ -189,12 +191,12 @@ def _compute_s(rows: Sequence[Measurement], space: Space, tiling: Tiling | None)
     arrays, _ = distinct_arrays(designs)
     operations = [row.kernel.operation for row in rows]
     skips = space.device.padding == "skipped"
-    cycles = array_table(arrays, operations, skip_padding=skips, tiling=tiling).cycles[0]
+    cycles: FloatColumn = array_table(arrays, operations, skip_padding=skips, tiling=tiling).cycles[0]
     direct = _are_direct(rows)
     if direct.any() and tiling is not None and tiling.winograd is not None:
-        plain = array_table(arrays, operations, skip_padding=skips, tiling=replace(tiling, winograd=None)).cycles[0]
+        plain: FloatColumn = array_table(arrays, operations, tiling=replace(tiling, winograd=None)).cycles[0]
         cycles = np.where(direct, plain, cycles)
-    return cycles / float(designs.frequency_hz[0])
+    return np.asarray(cycles / float(designs.frequency_hz[0]), dtype=np.float64)
 
 
 def _are_direct(rows: Sequence[Measurement]) -> BoolColumn:

@@ -17,7 +17,7 @@ from dse.fidelity.fit import fit
 from dse.fidelity.measured import measured_devices, replayed
 from dse.fidelity.replay import MODELLED, Replay
 from dse.fidelity.scores import Score
-from dse.hardware.design import FloatColumn
+from dse.hardware.design import BoolColumn, FloatColumn
 from dse.hardware.tiling import Tile, Tiling
 from dse.workload.kernels import KernelKind
 
@@ -50,7 +50,7 @@ def steps_of(tiling: Tiling, kind: KernelKind) -> Iterator[Step]:
     yield Step(term="launch latency", tiling=None, without=("dependency_latency_s",))
     if kind == "recurrent":
         yield Step(term="step latency", tiling=None)
-    plain = replace(tiling, splits=1, winograd=None, product=_unlimited(tiling.product))
+    plain = replace(tiling, splits=1, winograd=None, product=_unlimited(tiling.product), recurrent=_unlimited(tiling.recurrent))
     yield Step(term="tiles and waves", tiling=plain)
     if kind == "convolution":
         if tiling.winograd is not None:
@@ -60,10 +60,12 @@ def steps_of(tiling: Tiling, kind: KernelKind) -> Iterator[Step]:
         yield Step(term="split-K", tiling=replace(plain, splits=tiling.splits))
     if kind == "gemm" and plain.product != tiling.product:
         yield Step(term="small whole tiles", tiling=tiling)
+    if kind == "recurrent" and plain.recurrent != tiling.recurrent:
+        yield Step(term="narrow tiles", tiling=tiling)
 
 
 def _unlimited(tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:
-    return tuple(tile for tile in tiles if not tile.whole)
+    return tuple(tile for tile in tiles if not tile.is_limited)
 
 
 def terms(device: str | None = None, on_progress: Callable[[str], None] | None = None) -> tuple[TermScore, ...]:
@@ -71,13 +73,19 @@ def terms(device: str | None = None, on_progress: Callable[[str], None] | None =
     found: list[TermScore] = []
     for name in measured_devices() if device is None else (device,):
         whole = replayed(name)
-        keys = dict.fromkeys((row.kernel.kind, row.kernel.precision) for row in whole.rows)
+        keys: dict[tuple[KernelKind, str], None] = {(row.kernel.kind, row.kernel.precision): None for row in whole.rows}
         for kind, precision in keys:
             if on_progress is not None:
                 on_progress(f"fitting {kind} {precision} on {name}, term by term")
-            own = [row.kernel.kind == kind and row.kernel.precision == precision and row.algorithm in MODELLED for row in whole.rows]
-            found += of_replay(whole.take(np.array(own, dtype=np.bool_)), kind, precision)
+            found += of_replay(whole.take(_are(whole, kind, precision)), kind, precision)
     return tuple(found)
+
+
+def _are(replay: Replay, kind: KernelKind, precision: str) -> BoolColumn:
+    """Rows of a kind and format whose algorithm the model has."""
+    wanted = (kind, precision)
+    own = [(row.kernel.kind, row.kernel.precision) == wanted and row.algorithm in MODELLED for row in replay.rows]
+    return np.array(own, dtype=np.bool_)
 
 
 def of_replay(replay: Replay, kind: KernelKind, precision: str) -> Iterator[TermScore]:

@@ -26,7 +26,7 @@ PUBLISHED_MODEL_ERROR = 0.08
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneConstant:
-    """`errors` by application with the constant, `errors_without` as shipped; `left_out` is each by a constant fitted without it."""
+    """`errors` by application with the constant, `errors_without` as shipped; `left_out`: each by one fitted without it."""
 
     bandwidth_efficiency: float
     errors: dict[str, float]

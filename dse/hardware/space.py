@@ -45,14 +45,16 @@ class Device:
     """What all designs of a space have in common.
 
     Efficiencies are fractions of the peak that can be reached; `sram_efficiency` is the part of the buffer that acts as a
-    scratchpad. Every sequential step waits `dependency_latency_s`, every tensor operation `launch_latency_s` before it starts.
-    `tiling`: ideal arrays of many cores work on whole output tiles (None: they divide any work evenly). `weight_fetch`: weights come element by element or in whole array tiles. `weight_streams`: how often the machine
-    streams the weights that a perfect mapping streams once. `reuse_family`: the one mapping family it has, or None for the best.
-    `row_strips`: it cuts every input map into so many strips of rows and streams all weights once for each (None: it does not).
-    `activations`: tensors between operations stay on chip where that saves traffic, or every operation reads and writes DRAM.
-    `weights`: they come from DRAM in every run, or some stay on chip from one run to the next (serving of one network).
+    scratchpad. Every sequential step waits `dependency_latency_s`, every tensor operation `launch_latency_s` before it
+    starts. `tiling`: ideal arrays of many cores work on whole output tiles (None: they divide any work evenly).
+    `weight_fetch`: weights come element by element or in whole array tiles. `weight_streams`: how often the machine streams
+    the weights that a perfect mapping streams once. `reuse_family`: the one mapping family it has, or None for the best.
+    `row_strips`: it cuts every input map into so many strips of rows and streams all weights once for each (None: it does
+    not). `activations`: tensors between operations stay on chip where that saves traffic, or every operation reads and writes
+    DRAM. `weights`: they come from DRAM in every run, or some stay on chip from one run to the next (serving of one network).
     `padding`: the array multiplies the zeros around a map, or skips them. `network_io`: what a network is given and what it
-    answers pass through DRAM, or come and go over a link of their own to a host (straight to and from the buffer, if they fit).
+    answers pass through DRAM, or come and go over a link of their own to a host (straight to and from the buffer, if they
+    fit).
     `fixed_area_mm2` and `static_power_w` replace what the technology says; `volume` is the chips that share the NRE.
     """
 

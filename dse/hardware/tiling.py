@@ -25,18 +25,26 @@ WINOGRAD_TAPS = 3
 class Tile:
     """An output tile of `rows` x `cols`, taken in either direction.
 
-    `whole`: only for products that it divides without a rest (kernels of vector loads without bounds). `units`: most MAC units of
-    a core that it keeps busy (its outputs over those that a thread holds); None: all.
+    `whole`: only for products that it divides without a rest (kernels of vector loads without bounds). `narrow`: only for
+    products that its shorter edge covers at once (a matrix times a few vectors). `units`: most MAC units of a core that it
+    keeps busy (its outputs over those that a thread holds); None: all.
     """
 
     rows: int
     cols: int
     whole: bool = False
+    narrow: bool = False
     units: int | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there are sizes that it does not serve."""
+        return self.whole or self.narrow
 
     def __str__(self) -> str:
         marks = [f"on {self.units} units"] if self.units is not None else []
         marks += ["whole only"] if self.whole else []
+        marks += [f"up to {min(self.rows, self.cols)} rows or columns"] if self.narrow else []
         return f"{self.rows}x{self.cols}" + (f" ({', '.join(marks)})" if marks else "")
 
 
@@ -44,10 +52,11 @@ class Tile:
 class Tiling:
     """Tiles by use of an operation, `splits` and `winograd`.
 
-    `splits`: a product or recurrent step may be cut along its reduction into up to so many parts (powers of two), which then are
-    added (split-K; NVIDIA, CUTLASS, `cutlass/gemm/k_split_control.h`); convolutions are not cut. `winograd`: edge e of the output tile of the Winograd algorithm F(e x e, 3 x 3),
-    which a convolution of 3 x 3 taps and stride 1 takes where it is faster, or None: (e + 2)^2 products make e^2 outputs that
-    would take 9·e^2 (Lavin and Gray, arXiv:1509.09308, section 4).
+    `splits`: a product or recurrent step may be cut along its reduction into up to so many parts (powers of two), which then
+    are added (split-K; NVIDIA, CUTLASS, `cutlass/gemm/k_split_control.h`); convolutions are not cut. `winograd`: edge e of
+    the output tile of the Winograd algorithm F(e x e, 3 x 3), which a convolution of 3 x 3 taps and stride 1 takes where it
+    is faster, or None: (e + 2)^2 products make e^2 outputs that would take 9·e^2 (Lavin and Gray, arXiv:1509.09308, section
+    4).
     """
 
     product: tuple[Tile, ...]
@@ -58,8 +67,8 @@ class Tiling:
 
     def __post_init__(self) -> None:
         for use in USES:
-            if all(tile.whole for tile in self.of(use)):
-                raise ValueError(f"{use}: one tile at least must serve sizes that it does not divide")
+            if all(tile.is_limited for tile in self.of(use)):
+                raise ValueError(f"{use}: one tile at least must serve every size")
 
     def of(self, use: Use) -> tuple[Tile, ...]:
         """Tiles of one use."""

@@ -38,13 +38,12 @@ class CalibrationText(Strict):
     def sentences(self) -> tuple[str, ...]:
         """What a report says of it."""
         source = f"{self.measurements}, SHA-256 {self.sha256[:12]}..."
-        told = (
+        return (
             f"calibrated {self.date} on {self.rows:,} measured kernels of {self.shapes:,} shapes ({source})",
             *(f"fitted: {name} {interval}" for name, interval in self.fitted.items()),
             *(f"not fitted: {name}: {reason}" for name, reason in self.kept.items()),
             *(f"held out by shape, {self.folds} folds: {kind}: {error}" for kind, error in self.held_out.items()),
         )
-        return told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,13 @@ class TileText(Strict):
 
     tile: Annotated[str, Field(pattern=PATTERN)] = Field(description="rows x columns of outputs, such as 128x64")
     whole: bool = Field(default=False, description="only for products that it divides without a rest")
+    narrow: bool = Field(default=False, description="only for products that its shorter edge covers at once")
     units: int | None = Field(default=None, ge=1, description="most MAC units of a core that it keeps busy")
 
     def value(self) -> Tile:
         """The tile."""
         rows, cols = self.tile.split("x")
-        return Tile(rows=int(rows), cols=int(cols), whole=self.whole, units=self.units)
+        return Tile(rows=int(rows), cols=int(cols), whole=self.whole, narrow=self.narrow, units=self.units)
 
 
 def _written(entry: object) -> object:
@@ -57,8 +58,8 @@ class TilingText(Strict):
     @model_validator(mode="after")
     def _serves_every_size(self) -> TilingText:
         for use, tiles in (("product", self.product), ("convolution", self.convolution), ("recurrent", self.recurrent)):
-            if tiles is not None and all(tile.whole for tile in tiles):
-                raise ValueError(f"{use}: one tile at least must not be 'whole', to serve sizes that it does not divide")
+            if tiles is not None and all(tile.whole or tile.narrow for tile in tiles):
+                raise ValueError(f"{use}: one tile at least must be neither 'whole' nor 'narrow', to serve every size")
         return self
 
     def value(self) -> Tiling:

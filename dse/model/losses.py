@@ -18,13 +18,14 @@ buffer port     the same                                                   (othe
 ==============  =========================================================  ==================================================
 
 Each part is what its line adds to the line before. In the two ways in which folds lie on cores (see `dse.model.mapping`) the
-factors ceil(F/cores) and parts are (ceil(F/cores), max(cores // F, 1)) or (F, cores). A dot-product array has F = G·ceil(C/rows)·
-R·S·ceil(N'/cols)·M folds of one step; a row-stationary one has jobs (one image, filter and channel, folded and cut into strips)
-of Q·S steps that take `sets` places of an array, jobs / (sets·cores) at the array's edges and ceil(jobs / (sets·cores)) on the
-busiest; an ideal one loses nothing but passes. On output tiles (`dse.model.tiled`) the array's edges are those of the tiles and
-MAC units that a small tile leaves idle, idle cores those of the last wave, and fill and drain the adding of parts; Winograd's
-algorithm makes fewer products, and where it then takes less time than the wanted ones, all of it counts as useful. Where a stricter count of an operation exceeds a later time (a transposed
-convolution's MACs are rounded otherwise in the product that it becomes), it is cut to that, so that no part is negative.
+factors ceil(F/cores) and parts are (ceil(F/cores), max(cores // F, 1)) or (F, cores). A dot-product array has F =
+G·ceil(C/rows)·R·S·ceil(N'/cols)·M folds of one step; a row-stationary one has jobs (one image, filter and channel, folded and
+cut into strips) of Q·S steps that take `sets` places of an array, jobs / (sets·cores) at the array's edges and ceil(jobs /
+(sets·cores)) on the busiest; an ideal one loses nothing but passes. On output tiles (`dse.model.tiled`) the array's edges are
+those of the tiles and MAC units that a small tile leaves idle, idle cores those of the last wave, and fill and drain the adding
+of parts; Winograd's algorithm makes fewer products, and where it then takes less time than the wanted ones, all of it counts as
+useful. Where a stricter count of an operation exceeds a later time (a transposed convolution's MACs are rounded otherwise in
+the product that it becomes), it is cut to that, so that no part is negative.
 """
 
 from __future__ import annotations
@@ -59,11 +60,12 @@ ARRAY_PARTS: tuple[ArrayPart, ...] = (
 class ArrayWork:
     """An operation on one array: how it lies there, and its cycles by part, all repeats.
 
-    `dataflow` is the one that runs (of ``best`` the cheapest). `folds` are those of one repeat and all groups, `folds_per_core`
-    those of the busiest core, one after the other; `sharing_cores` share the stream of a fold. `stream` are the steps of one fold
-    before they are shared, `passes` those of a wide product. `products` are the multiplications that count (without those of the
-    padding where the array skips them). On output tiles, `cut` is the way that runs, folds are tiles and a stream is the reduction
-    of one. For a row-stationary array folds are jobs and `sets` of them lie on it side by side.
+    `dataflow` is the one that runs (of ``best`` the cheapest). `folds` are those of one repeat and all groups,
+    `folds_per_core` those of the busiest core, one after the other; `sharing_cores` share the stream of a fold. `stream` are
+    the steps of one fold before they are shared, `passes` those of a wide product. `products` are the multiplications that
+    count (without those of the padding where the array skips them). On output tiles, `cut` is the way that runs, folds are
+    tiles and a stream is the reduction of one. For a row-stationary array folds are jobs and `sets` of them lie on it side by
+    side.
     """
 
     dataflow: Dataflow

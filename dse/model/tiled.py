@@ -86,10 +86,10 @@ def tiled(units: IntColumn, cores: IntColumn, passes: IntColumn, s: Nests, tilin
         if not can.any():
             continue
         m, k, products = _product(cut, s)
-        count = np.broadcast_to(cut.parts * s.groups * ceil(m, cut.rows) * ceil(s.n, cut.cols), shape)
+        count = np.broadcast_to(cut.parts * s.groups * _covers(m, cut.rows) * _covers(s.n, cut.cols), shape)
         rounds = ceil(count, cores)
         busy = units if cut.tile.units is None else np.minimum(units, cut.tile.units)
-        each = cut.rows * cut.cols * ceil(k, np.int64(cut.parts)) * products * passes / busy
+        each = cut.rows * cut.cols * _covers(k, cut.parts) * products * passes / busy
         adding = cut.parts * s.groups * m * s.n / (units * cores) if cut.parts > 1 else np.zeros(shape)
         cycles = rounds * each + adding
         better = can & (cycles < best[0])
@@ -114,10 +114,17 @@ def tiled(units: IntColumn, cores: IntColumn, passes: IntColumn, s: Nests, tilin
     )
 
 
+def _covers(size: IntColumn, part: int) -> IntColumn:
+    """Whole parts that cover a size."""
+    return -(-size // part)
+
+
 def _can(cut: Cut, s: Nests) -> BoolColumn:
     able = np.ones(s.m.shape, dtype=np.bool_)
     if cut.tile.whole:
         able &= (s.m % cut.rows == 0) & (s.n % cut.cols == 0)
+    if cut.tile.narrow:
+        able &= s.m <= cut.rows if cut.rows < cut.cols else s.n <= cut.cols
     if cut.winograd is not None:
         for axis in (s.height, s.width):
             able &= (axis.taps == WINOGRAD_TAPS) & (axis.stride == 1) & (axis.dilation == 1) & (axis.upsample == 1)
@@ -128,14 +135,14 @@ def _product(cut: Cut, s: Nests) -> tuple[IntColumn, IntColumn, int]:
     """M and K' of one group, and how many such products a tile takes."""
     if cut.winograd is None:
         return s.m, s.k, 1
-    e = np.int64(cut.winograd)
-    return s.batch * ceil(s.height.outputs, e) * ceil(s.width.outputs, e), s.c, (cut.winograd + WINOGRAD_TAPS - 1) ** 2
+    tiles = _covers(s.height.outputs, cut.winograd) * _covers(s.width.outputs, cut.winograd)
+    return s.batch * tiles, s.c, (cut.winograd + WINOGRAD_TAPS - 1) ** 2
 
 
 def _buffer_bytes(cut: Cut, s: Nests) -> FloatColumn:
-    """Between buffer and cores: inputs once for each column of tiles, weights once for each row, outputs once, parts there and back."""
+    """Between buffer and cores: inputs once for each column of tiles, weights for each row, outputs once, parts and back."""
     m, k, products = _product(cut, s)
-    inputs = (m * k).astype(np.float64) * products * s.input_bits * ceil(s.n, np.int64(cut.cols))
-    weights = (k * s.n).astype(np.float64) * products * s.weight_bits * ceil(m, np.int64(cut.rows))
+    inputs = (m * k).astype(np.float64) * products * s.input_bits * _covers(s.n, cut.cols)
+    weights = (k * s.n).astype(np.float64) * products * s.weight_bits * _covers(m, cut.rows)
     outputs = (s.m * s.n).astype(np.float64) * (s.output_bits + 2 * (cut.parts - 1) * s.accumulator_bits)
     return s.groups * (inputs + weights + outputs) / BITS_PER_BYTE

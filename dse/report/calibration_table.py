@@ -117,7 +117,7 @@ def provenance(found: Calibration, date: str) -> Provenance:
 
 
 def _said(score: Score) -> str:
-    rank = f", rank correlation {score.rank_correlation:.3f}" if score.rank_correlation == score.rank_correlation else ""  # noqa: PLR0124
+    rank = f", rank correlation {score.rank_correlation:.3f}" if score.rank_correlation == score.rank_correlation else ""
     return f"{score.n:,} kernels, median error {score.median_error:.1%}, 90% within {score.p90_error:.0%}{rank}"
 
 

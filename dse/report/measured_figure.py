@@ -34,7 +34,7 @@ def measured_figure(groups: Sequence[MeasuredGroup], title: str) -> Figure:
         devices = list(dict.fromkeys(group.device for group in groups))
         columns = min(len(devices), 2)
         rows = math.ceil(len(devices) / columns)
-        figure = Figure(figsize=(4.1 * columns + 0.4, 3.9 * rows + 0.7), layout="constrained")
+        figure = Figure(figsize=(4.1 * columns + 0.4, 3.9 * rows + 0.8), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         times = np.concatenate([np.concatenate([group.measured_s, group.predicted_s, group.roofline_s]) for group in groups])
         low, high = 10.0 ** math.floor(math.log10(times.min())), 10.0 ** math.ceil(math.log10(times.max()))
@@ -75,7 +75,7 @@ def _panel(axes: Axes, device: str, groups: Sequence[MeasuredGroup], span: tuple
         axes.scatter(group.measured_s, group.predicted_s, s=13, color=COLOURS[group.kind], marker=MARKERS[group.kind], alpha=0.75,
                      edgecolors="white", linewidths=0.25, zorder=3)  # fmt: skip
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(numticks=12))
+        axis.set_major_locator(LogLocator(base=100.0, numticks=12))
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value, "time", 1)))
     axes.set_xlabel("measured")

@@ -143,7 +143,7 @@ def tpu_constant() -> RenderableType:
     lines = (
         f"TPU v1, the four applications whose rows agree: mean error {_mean_text(found.errors_without)} with no constant;",
         f"{_mean_text(found.errors)} with one, {found.bandwidth_efficiency:.0%} of the weight memory's bandwidth: {apps};",
-        f"{_mean_text(found.left_out)} where each is left out of its own fit (the paper's own model: {PUBLISHED_MODEL_ERROR:.0%}).",
+        f"{_mean_text(found.left_out)} where each is left out of its own fit (the paper's model: {PUBLISHED_MODEL_ERROR:.0%}).",
     )
     return Group(*(Text(line) for line in lines), Text())
 

@@ -112,7 +112,7 @@ def convolution(
     pad_width: int = 0,
     groups: int = 1,
 ) -> Kernel:
-    """A convolution by its input. Raises `ValueError` where the filter is larger than the padded input, or groups do not divide."""
+    """A convolution by its input. Raises `ValueError` where the filter does not fit the padded input, or groups do not divide."""
     axes: list[Axis] = []
     for extent, taps, stride, padding in (
         (height, filter_height, stride_height, pad_height),
