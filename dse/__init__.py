@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dse.errors import DseError, InputError, NoFeasibleDesign, UnsupportedLayer
+    from dse.fidelity.calibrate import Calibration, calibrate
     from dse.hardware.space import Space
+    from dse.inputs.measurements import Measurements, load_measurements
     from dse.inputs.spaces import load_design, load_space
     from dse.inputs.workloads import load_workload
     from dse.model.advice import Advice, advise
@@ -33,11 +35,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Advice",
+    "Calibration",
     "Conv2d",
     "DseError",
     "Front",
     "Gemm",
     "InputError",
+    "Measurements",
     "NoFeasibleDesign",
     "Result",
     "ReuseCurve",
@@ -46,10 +50,12 @@ __all__ = [
     "UnsupportedLayer",
     "Workload",
     "advise",
+    "calibrate",
     "evaluate",
     "evaluate_many",
     "exact_front",
     "load_design",
+    "load_measurements",
     "load_space",
     "load_workload",
     "reuse_curve",
@@ -59,11 +65,13 @@ __all__ = [
 
 _HOMES = {
     "Advice": "dse.model.advice",
+    "Calibration": "dse.fidelity.calibrate",
     "Conv2d": "dse.workload.operations",
     "DseError": "dse.errors",
     "Front": "dse.search.front",
     "Gemm": "dse.workload.operations",
     "InputError": "dse.errors",
+    "Measurements": "dse.inputs.measurements",
     "NoFeasibleDesign": "dse.errors",
     "Result": "dse.model.breakdown",
     "ReuseCurve": "dse.model.reuse",
@@ -72,10 +80,12 @@ _HOMES = {
     "UnsupportedLayer": "dse.errors",
     "Workload": "dse.workload.workload",
     "advise": "dse.model.advice",
+    "calibrate": "dse.fidelity.calibrate",
     "evaluate": "dse.model.breakdown",
     "evaluate_many": "dse.search.front",
     "exact_front": "dse.search.exact",
     "load_design": "dse.inputs.spaces",
+    "load_measurements": "dse.inputs.measurements",
     "load_space": "dse.inputs.spaces",
     "load_workload": "dse.inputs.workloads",
     "reuse_curve": "dse.model.reuse",

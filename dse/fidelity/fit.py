@@ -48,6 +48,7 @@ UNSEEN = 1e-3
 """Root mean square slope of log time below which no row is bound by a constant."""
 
 ALMOST_NOTHING = 1e-9
+"""Of the largest eigenvalue: the least that counts as seen."""
 
 ALIKE = 0.9
 """Correlation of two estimates from which on they are called alike."""
@@ -176,7 +177,7 @@ def _least_certain(found: _Solution, own: Constants, n: int) -> tuple[Refusal | 
 
 
 def _inverse(normal: FloatColumn) -> FloatColumn:
-    """The inverse of J'J, its eigenvalues no smaller than `ALMOST_NOTHING` of the largest: what J cannot see is most uncertain."""
+    """The inverse of J'J, its eigenvalues at least `ALMOST_NOTHING` of the largest: what J cannot see is most uncertain."""
     found = np.linalg.eigh(normal)
     values = np.maximum(found.eigenvalues, ALMOST_NOTHING * float(found.eigenvalues.max(initial=0.0)))
     return np.asarray((found.eigenvectors / values) @ found.eigenvectors.T, dtype=np.float64)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_a_device_comes_out_that_other_commands_take(dse, small_csv, tmp_path, m
     assert written.device.tiling == load_design("tesla_p100").device.tiling
     assert any("calibrated 20" in note and "SHA-256" in note for note in written.notes)
     assert any("held out by shape, 5 folds: gemm fp32" in sentence for sentence in written.assumptions())
-    assert dse("evaluate", "speech", "--on", "mine.yaml", "--no-advice").code == 0
+    assert dse("evaluate", "mlp", "--on", "mine.yaml", "--no-advice").code == 0
     again = dse("calibrate", small_csv, "--on", "mine.yaml", "-o", "mine.yaml")
     assert again.code == 2
     assert "mine.yaml: is there already" in again.err
@@ -159,5 +160,5 @@ def test_what_is_shipped_states_its_source_and_agrees_with_itself():
     rows = load_measurements("deepbench").rows
     assert len(rows) == 1479
     assert measured_devices() == ("tesla_m40", "tesla_p100", "titan_xp", "titan_xp_int8")
-    with open(load_measurements("deepbench").file, newline="") as file:
+    with Path(load_measurements("deepbench").file).open(newline="") as file:
         assert len(list(csv.DictReader(file))) == len(rows)

@@ -140,7 +140,7 @@ def test_intervals_of_the_bootstrap_hold_the_truth(synthetic):
 
 def test_too_few_shapes_are_refused():
     rows = tuple(Measurement(kernel=gemm("fp32", m=m, n=64, k=64), time_s=1e-5) for m in (1, 2, 3))
-    with pytest.raises(InputError, match="3 shapes .* too few"):
+    with pytest.raises(InputError, match=r"3 shapes .* too few"):
         calibrate(Measurements(file="x.csv", sha256="0" * 64, rows=rows), SPACE)
 
 
