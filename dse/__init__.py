@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dse.errors import DseError, InputError, NoFeasibleDesign, UnsupportedLayer
+    from dse.fidelity.calibrate import Calibration, calibrate
     from dse.fidelity.uncertainty import Uncertainty, uncertainty
     from dse.hardware.space import Space
     from dse.inputs.huggingface.importing import import_huggingface
+    from dse.inputs.measurements import Measurements, load_measurements
     from dse.inputs.pytorch.importing import import_torch
     from dse.inputs.spaces import load_design, load_space
     from dse.inputs.workloads import load_workload
@@ -39,11 +41,13 @@ __version__ = "0.1.0"
 __all__ = [
     "Advice",
     "BudgetCurve",
+    "Calibration",
     "Conv2d",
     "DseError",
     "Front",
     "Gemm",
     "InputError",
+    "Measurements",
     "NoFeasibleDesign",
     "Result",
     "ReuseCurve",
@@ -54,6 +58,7 @@ __all__ = [
     "Workload",
     "advise",
     "budget_curve",
+    "calibrate",
     "combine",
     "evaluate",
     "evaluate_many",
@@ -61,6 +66,7 @@ __all__ = [
     "import_huggingface",
     "import_torch",
     "load_design",
+    "load_measurements",
     "load_space",
     "load_workload",
     "reuse_curve",
@@ -72,11 +78,13 @@ __all__ = [
 _HOMES = {
     "Advice": "dse.model.advice",
     "BudgetCurve": "dse.search.budget",
+    "Calibration": "dse.fidelity.calibrate",
     "Conv2d": "dse.workload.operations",
     "DseError": "dse.errors",
     "Front": "dse.search.front",
     "Gemm": "dse.workload.operations",
     "InputError": "dse.errors",
+    "Measurements": "dse.inputs.measurements",
     "NoFeasibleDesign": "dse.errors",
     "Result": "dse.model.breakdown",
     "ReuseCurve": "dse.model.reuse",
@@ -88,12 +96,14 @@ _HOMES = {
     "advise": "dse.model.advice",
     "budget_curve": "dse.search.budget",
     "combine": "dse.workload.together",
+    "calibrate": "dse.fidelity.calibrate",
     "evaluate": "dse.model.breakdown",
     "evaluate_many": "dse.search.front",
     "exact_front": "dse.search.exact",
     "import_huggingface": "dse.inputs.huggingface.importing",
     "import_torch": "dse.inputs.pytorch.importing",
     "load_design": "dse.inputs.spaces",
+    "load_measurements": "dse.inputs.measurements",
     "load_space": "dse.inputs.spaces",
     "load_workload": "dse.inputs.workloads",
     "reuse_curve": "dse.model.reuse",

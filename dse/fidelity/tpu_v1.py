@@ -113,6 +113,11 @@ def _tops(result: Result) -> dict[str, float]:
     return {app: OPS_PER_MAC * scenario.lower().macs / latency_s[app] / 1e12 for app, scenario in _scenarios().items()}
 
 
+def tops_of(space: Space) -> dict[str, float]:
+    """TOPS of every application on a machine."""
+    return _tops(_on(space))
+
+
 def _intensity(scenario: Scenario) -> float:
     return scenario.lower().macs / (scenario.network.parameters * scenario.precision.weight_bits / BITS_PER_BYTE)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dse.errors import InputError, Problem
 from dse.fidelity import eyeriss, nvdla, snowflake, tpu_v1, worked_examples
 from dse.fidelity.anchor import Anchor
+from dse.fidelity.measured import measured_devices
 from dse.hardware.parameters import suggestion
 
 DEVICES: Mapping[str, Callable[[], tuple[Anchor, ...]]] = {
@@ -24,5 +25,6 @@ def validate(device: str | None = None) -> tuple[Anchor, ...]:
     if device is None:
         return tuple(anchor for found in DEVICES.values() for anchor in found())
     if device not in DEVICES:
-        raise InputError(Problem(f"nothing was published here of {device!r}", remedy=suggestion(device, DEVICES)))
+        known = (*DEVICES, *measured_devices())
+        raise InputError(Problem(f"nothing was published here of {device!r}", remedy=suggestion(device, known)))
     return DEVICES[device]()

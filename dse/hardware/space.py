@@ -19,7 +19,9 @@ from dse.hardware.goals import METRICS, Budget, Metric, Objective, objectives_na
 from dse.hardware.parameters import ABSTRACT, CHIP, KINDS, THREE_KNOBS, Parameter, completed, read_value, suggestion
 from dse.hardware.rules import Allowed, Rule, broken, count_allowed, draw_allowed
 from dse.hardware.technology import Technology, lane_format
+from dse.hardware.tiling import Tiling, tiling_problem
 from dse.hardware.unknowns import Unknown
+from dse.units import format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,13 +47,16 @@ class Device:
     """What all designs of a space have in common.
 
     Efficiencies are fractions of the peak that can be reached; `sram_efficiency` is the part of the buffer that acts as a
-    scratchpad. `weight_fetch`: weights come element by element or in whole array tiles. `weight_streams`: how often the machine
-    streams the weights that a perfect mapping streams once. `reuse_family`: the one mapping family it has, or None for the best.
-    `row_strips`: it cuts every input map into so many strips of rows and streams all weights once for each (None: it does not).
-    `activations`: tensors between operations stay on chip where that saves traffic, or every operation reads and writes DRAM.
-    `weights`: they come from DRAM in every run, or some stay on chip from one run to the next (serving of one network).
+    scratchpad. Every sequential step waits `dependency_latency_s`, every tensor operation `launch_latency_s` before it
+    starts. `tiling`: ideal arrays of many cores work on whole output tiles (None: they divide any work evenly).
+    `weight_fetch`: weights come element by element or in whole array tiles. `weight_streams`: how often the machine streams
+    the weights that a perfect mapping streams once. `reuse_family`: the one mapping family it has, or None for the best.
+    `row_strips`: it cuts every input map into so many strips of rows and streams all weights once for each (None: it does
+    not). `activations`: tensors between operations stay on chip where that saves traffic, or every operation reads and writes
+    DRAM. `weights`: they come from DRAM in every run, or some stay on chip from one run to the next (serving of one network).
     `padding`: the array multiplies the zeros around a map, or skips them. `network_io`: what a network is given and what it
-    answers pass through DRAM, or come and go over a link of their own to a host (straight to and from the buffer, if they fit).
+    answers pass through DRAM, or come and go over a link of their own to a host (straight to and from the buffer, if they
+    fit).
     `fixed_area_mm2` and `static_power_w` replace what the technology says; `volume` is the chips that share the NRE.
     """
 
@@ -59,6 +64,8 @@ class Device:
     bandwidth_efficiency: float = 1.0
     sram_efficiency: float = 1.0
     dependency_latency_s: float = 0.0
+    launch_latency_s: float = 0.0
+    tiling: Tiling | None = None
     weight_fetch: Literal["element", "array_tile"] = "element"
     weight_streams: float = 1.0
     overlap: Literal["layer", "network", "none"] = "layer"
@@ -103,7 +110,9 @@ class Space:
             reticle, stated = self.technology.manufacturing.reticle_mm2.value, self.budget.area_mm2
             area = reticle if stated is None else min(stated, reticle)
             object.__setattr__(self, "budget", replace(self.budget, area_mm2=area))
-            problem = padding_problem(self.device, tuple(str(name) for name in self.parameter("dataflow").values))
+            dataflows = tuple(str(name) for name in self.parameter("dataflow").values)
+            problem = padding_problem(self.device, dataflows)
+            problem = problem or tiling_problem(self.device.tiling, dataflows, self.device.padding)
             if problem is not None:
                 raise InputError(problem)
 
@@ -313,6 +322,10 @@ def _device_sentences(device: Device) -> tuple[str, ...]:
     ):
         if value != 1.0:
             sentences.append(f"{label} {value:.0%} of its peak")
+    for label, value in (("sequential step", device.dependency_latency_s), ("tensor operation", device.launch_latency_s)):
+        if value:
+            sentences.append(f"each {label} waits {format_quantity(value, 'time', 3)} before it starts")
+    sentences += [] if device.tiling is None else device.tiling.sentences()
     stated: list[tuple[bool, str]] = [
         (
             device.weight_streams != 1.0,

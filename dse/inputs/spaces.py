@@ -17,11 +17,14 @@ from dse.hardware.goals import METRICS, Budget, Objective, objectives_named
 from dse.hardware.parameters import ABSTRACT, CHIP
 from dse.hardware.rules import Rule
 from dse.hardware.space import Device, Space, UnitPrices, padding_problem
+from dse.hardware.tiling import tiling_problem
 from dse.inputs.axes import ParametersText, read_parameters
+from dse.inputs.calibration import CalibrationText
 from dse.inputs.fields import Name
 from dse.inputs.overrides import TechnologyText, overridden
 from dse.inputs.shipped import find
 from dse.inputs.technology import shipped_technology
+from dse.inputs.tiling import TilingText
 from dse.inputs.unknowns import Ranges, stated_unknowns
 from dse.inputs.yaml import Area, Document, Energy, Power, Price, Quantity, Strict, Time, problems_in, read_document
 from dse.units import EXAMPLES, UnitError, parse_price_per
@@ -65,6 +68,12 @@ class DeviceText(Strict):
     )
     dependency_latency: Annotated[float, Quantity("time", positive=False)] = Field(
         default=0.0, description="wait of each sequential step"
+    )
+    launch_latency: Annotated[float, Quantity("time", positive=False)] = Field(
+        default=0.0, description="wait of each tensor operation before it starts (a kernel launch)"
+    )
+    tiles: TilingText | None = Field(
+        default=None, description="output tiles that ideal arrays of many cores work on; left out: they divide any work evenly"
     )
     weight_fetch: Literal["element", "array_tile"] = Field(
         default="element", description="weights come singly or in whole array tiles"
@@ -145,6 +154,9 @@ class SpaceText(Strict):
     uncertainty: Ranges = Field(
         default={}, description="how far constants may be off, as factors of their values: {wafer_price: [0.8, 1.3]}"
     )
+    calibration: CalibrationText | None = Field(
+        default=None, description="where fitted constants are from; dse calibrate writes it"
+    )
 
 
 def load_space(path_or_name: str | Path) -> Space:
@@ -183,16 +195,19 @@ def space_from(document: Document) -> Space:
     problems += _mismatched_prices(document)
     dataflows = next((parameter.values for parameter in parameters if parameter.name == "dataflow"), ())
     if text is not None:
-        place = document.place(("device", "padding"))
-        problem = padding_problem(_device(text), tuple(str(name) for name in dataflows), place)
-        problems += [] if problem is None else [problem]
+        device, named = _device(text), tuple(str(name) for name in dataflows)
+        found = (
+            padding_problem(device, named, document.place(("device", "padding"))),
+            tiling_problem(device.tiling, named, device.padding, document.place(("device", "tiles"))),
+        )
+        problems += [problem for problem in found if problem is not None]
     Collector(problems).raise_any()
     assert text is not None
     return Space(
         name=text.name,
         title=text.title,
         source=text.source if isinstance(text.source, str) else "; ".join(text.source),
-        notes=text.notes,
+        notes=(*text.notes, *(() if text.calibration is None else text.calibration.sentences())),
         parameters=parameters,
         technology=technology,
         device=_device(text),
@@ -258,6 +273,8 @@ def _device(text: SpaceText) -> Device:
         bandwidth_efficiency=device.bandwidth_efficiency,
         sram_efficiency=device.sram_efficiency,
         dependency_latency_s=device.dependency_latency,
+        launch_latency_s=device.launch_latency,
+        tiling=None if device.tiles is None else device.tiles.value(),
         weight_fetch=device.weight_fetch,
         weight_streams=device.weight_streams,
         overlap=device.overlap,

@@ -167,7 +167,8 @@ def _layers(scenario: Scenario, machine: _Machine) -> list[dict[str, object]]:
     graph, chosen = plan_of(scenario, machine.storage, Streaming.of(machine.device))
     operations = [task.operation for task in graph.tasks if task.operation is not None]
     arrays, _ = distinct_arrays(machine.designs)
-    table = array_table(arrays, operations, skip_padding=machine.device.padding == "skipped")
+    skips = machine.device.padding == "skipped"
+    table = array_table(arrays, operations, skip_padding=skips, tiling=machine.device.tiling)
     factor = weight_factor(table, machine.device)
     rows: list[dict[str, object]] = []
     column = 0
@@ -204,7 +205,8 @@ def _row(scenario: Scenario, task: Task, machine: _Machine, on_array: _OnArray, 
     compute_s = array_s + vector_s if machine.device.vector == "serial" else max(array_s, vector_s)
     dram_bytes = float(moved.sum())
     memory_s = dram_bytes * machine.seconds_per_byte
-    waiting_s = task.sequential_steps * machine.device.dependency_latency_s
+    launch_s = machine.device.launch_latency_s if task.operation is not None else 0.0
+    waiting_s = task.sequential_steps * machine.device.dependency_latency_s + launch_s
     time_s = (max(compute_s, memory_s) if machine.overlapped else compute_s + memory_s) + waiting_s
     macs = task.operation.macs if task.operation is not None else 0
     ops = OPS_PER_MAC * macs + task.vector_ops

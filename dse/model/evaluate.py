@@ -256,9 +256,8 @@ def _pass(
     storages, storage_of = distinct_storages(designs, device)
     per_pass = max(1, CHUNK_CELLS // max(len(work.operations), 1))
     for begin in range(0, len(arrays), per_pass):
-        table = array_table(
-            _rows(arrays, slice(begin, begin + per_pass)), work.operations, skip_padding=device.padding == "skipped"
-        )
+        these = _rows(arrays, slice(begin, begin + per_pass))
+        table = array_table(these, work.operations, skip_padding=device.padding == "skipped", tiling=device.tiling)
         for first in range(0, len(storages), STORAGES_AT_ONCE):
             held = Storage(
                 usable_bytes=storages.usable_bytes[first : first + STORAGES_AT_ONCE],
@@ -308,6 +307,7 @@ def _look_up(
         OVERLAP[device.overlap],
         device.vector == "serial",
         device.dependency_latency_s,
+        device.launch_latency_s,
         latency,
         dram,
     )

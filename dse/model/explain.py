@@ -133,7 +133,7 @@ class _View:
         task, row = self.graph.tasks[index], self.rows[index]
         operation, device = task.operation, self.result.space.device
         skips = device.padding == "skipped"
-        array = array_work(self.arrays, operation, skip_padding=skips) if operation is not None else None
+        array = array_work(self.arrays, operation, skip_padding=skips, tiling=device.tiling) if operation is not None else None
         parts = _parts(row, array, serial=device.vector == "serial", overlapped=self.overlapped)
         compute_s = _compute_s(row, serial=device.vector == "serial")
         hidden = self.overlapped and float(row["memory_s"]) <= compute_s
@@ -158,8 +158,9 @@ class _View:
     def _native_macs(self, operation: TensorOperation | None) -> float:
         if operation is None:
             return 0.0
-        skips = self.result.space.device.padding == "skipped"
-        return float(array_table(self.arrays, [operation], skip_padding=skips).native_macs[0, 0])
+        device = self.result.space.device
+        skips = device.padding == "skipped"
+        return float(array_table(self.arrays, [operation], skip_padding=skips, tiling=device.tiling).native_macs[0, 0])
 
     def _first_tile(self, operation: TensorOperation | None, row: Dictionary[str, Any]) -> tuple[Need, ...]:
         """The weights that fill the array once, which must be there before the first product."""

@@ -32,6 +32,7 @@ def walk(
     overlap: int,
     serial_vector: bool,  # noqa: FBT001
     dependency_latency_s: float,
+    launch_latency_s: float,
     latency_s: FloatColumn,
     dram_bytes: FloatColumn,
 ) -> None:
@@ -39,6 +40,7 @@ def walk(
 
     `array` (designs,) indexes the tables `cycles`, `weight_factor` (arrays, operations) and `first_load_bytes` (arrays, runs);
     `storage` (designs,) indexes `start` and `first_load`. Rows are those of `Ledger`.
+    Each sequential step waits `dependency_latency_s`, each tensor operation `launch_latency_s`.
     Time of a row: max(compute, memory) where loads overlap compute (double buffer), else the sum (cost_model.md section 5).
     """
     runs = start.shape[1] - 1
@@ -46,12 +48,13 @@ def walk(
         a, s = array[d], storage[d]
         overlapped = double_buffer[d] and overlap != OVERLAP_NONE
         for run in range(runs):
-            total, compute_total, memory_total, waits, moved = 0.0, 0.0, 0.0, 0.0, 0.0
+            total, compute_total, memory_total, waits, launches, moved = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             for row in range(start[s, run], start[s, run + 1]):
                 op = operation[row]
                 compute = 0.0
                 traffic = other_bytes[row]
                 if op >= 0:
+                    launches += count[row]
                     compute = cycles[a, op] * seconds_per_cycle[d]
                     traffic += weight_bytes[row] * weight_factor[a, op]
                 vector = vector_ops[row] * seconds_per_vector_op[d]
@@ -66,7 +69,7 @@ def walk(
                 total = max(compute_total, memory_total)
             if overlapped and first_load[s, run]:
                 total += first_load_bytes[a, run] * seconds_per_byte[d]
-            latency_s[d, run] = total + waits * dependency_latency_s
+            latency_s[d, run] = total + waits * dependency_latency_s + launches * launch_latency_s
             dram_bytes[d, run] = moved
 
 

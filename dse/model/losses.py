@@ -18,11 +18,14 @@ buffer port     the same                                                   (othe
 ==============  =========================================================  ==================================================
 
 Each part is what its line adds to the line before. In the two ways in which folds lie on cores (see `dse.model.mapping`) the
-factors ceil(F/cores) and parts are (ceil(F/cores), max(cores // F, 1)) or (F, cores). A dot-product array has F = G·ceil(C/rows)·
-R·S·ceil(N'/cols)·M folds of one step; a row-stationary one has jobs (one image, filter and channel, folded and cut into strips)
-of Q·S steps that take `sets` places of an array, jobs / (sets·cores) at the array's edges and ceil(jobs / (sets·cores)) on the
-busiest; an ideal one loses nothing but passes. Where a stricter count of an operation exceeds a later time (a transposed
-convolution's MACs are rounded otherwise in the product that it becomes), it is cut to that, so that no part is negative.
+factors ceil(F/cores) and parts are (ceil(F/cores), max(cores // F, 1)) or (F, cores). A dot-product array has F =
+G·ceil(C/rows)·R·S·ceil(N'/cols)·M folds of one step; a row-stationary one has jobs (one image, filter and channel, folded and
+cut into strips) of Q·S steps that take `sets` places of an array, jobs / (sets·cores) at the array's edges and ceil(jobs /
+(sets·cores)) on the busiest; an ideal one loses nothing but passes. On output tiles (`dse.model.tiled`) the array's edges are
+those of the tiles and MAC units that a small tile leaves idle, idle cores those of the last wave, and fill and drain the adding
+of parts; Winograd's algorithm makes fewer products, and where it then takes less time than the wanted ones, all of it counts as
+useful. Where a stricter count of an operation exceeds a later time (a transposed convolution's MACs are rounded otherwise in
+the product that it becomes), it is cut to that, so that no part is negative.
 """
 
 from __future__ import annotations
@@ -33,9 +36,11 @@ from typing import Literal
 import numpy as np
 
 from dse.hardware.design import DATAFLOWS, FORMATS, SKIPS_PADDING, Dataflow, IntColumn
+from dse.hardware.tiling import Tiling
 from dse.model.mapping import SYSTOLIC, Arrays, Core, cycles_of, folds_of, passes_of, stream_cycles
 from dse.model.nests import Nests, ceil
 from dse.model.row_stationary import Sets
+from dse.model.tiled import Cut, tiled
 from dse.units import FLOATING_FORMATS, FORMAT_BITS
 from dse.workload.operations import TensorOperation
 
@@ -55,10 +60,12 @@ ARRAY_PARTS: tuple[ArrayPart, ...] = (
 class ArrayWork:
     """An operation on one array: how it lies there, and its cycles by part, all repeats.
 
-    `dataflow` is the one that runs (of ``best`` the cheapest). `folds` are those of one repeat and all groups, `folds_per_core`
-    those of the busiest core, one after the other; `sharing_cores` share the stream of a fold. `stream` are the steps of one fold
-    before they are shared, `passes` those of a wide product. `products` are the multiplications that count (without those of the
-    padding where the array skips them). For a row-stationary array folds are jobs and `sets` of them lie on it side by side.
+    `dataflow` is the one that runs (of ``best`` the cheapest). `folds` are those of one repeat and all groups,
+    `folds_per_core` those of the busiest core, one after the other; `sharing_cores` share the stream of a fold. `stream` are
+    the steps of one fold before they are shared, `passes` those of a wide product. `products` are the multiplications that
+    count (without those of the padding where the array skips them). On output tiles, `cut` is the way that runs, folds are
+    tiles and a stream is the reduction of one. For a row-stationary array folds are jobs and `sets` of them lie on it side by
+    side.
     """
 
     dataflow: Dataflow
@@ -75,6 +82,7 @@ class ArrayWork:
     repeats: int
     cycles: float
     part_cycles: tuple[float, ...]
+    cut: Cut | None = None
 
     def part(self, name: ArrayPart) -> float:
         """Cycles of one part."""
@@ -86,7 +94,9 @@ class ArrayWork:
         return -(-self.stream // self.sharing_cores) * self.passes
 
 
-def array_work(arrays: Arrays, operation: TensorOperation, *, skip_padding: bool = False) -> ArrayWork | None:
+def array_work(
+    arrays: Arrays, operation: TensorOperation, *, skip_padding: bool = False, tiling: Tiling | None = None
+) -> ArrayWork | None:
     """How `operation` lies on the only array of `arrays`, and where its cycles go; None where it cannot multiply the format.
 
     The parts add up to the cycles of `dse.model.mapping.array_table`.
@@ -104,6 +114,8 @@ def array_work(arrays: Arrays, operation: TensorOperation, *, skip_padding: bool
         passes=passes_of(native_bits, shapes),
     )
     named = DATAFLOWS[int(arrays.dataflow[0])]
+    if named == "ideal" and tiling is not None:
+        return _tiled_work(core, operation, shapes, tiling)
     candidates = SYSTOLIC if named == "best" else (named,)
     skips = skip_padding and named in SKIPS_PADDING
     cycles = {each: float(cycles_of(each, core, shapes, skip_padding=skips)[0, 0]) for each in candidates}
@@ -136,6 +148,36 @@ def array_work(arrays: Arrays, operation: TensorOperation, *, skip_padding: bool
         repeats=operation.repeats,
         cycles=float(steps[-1]),
         part_cycles=(float(steps[0]), *np.diff(steps).tolist()),
+    )
+
+
+def _tiled_work(core: Core, operation: TensorOperation, shapes: Nests, tiling: Tiling) -> ArrayWork:
+    """The work of a machine on output tiles, and its cycles by part."""
+    found = tiled(core.rows * core.cols, core.cores, core.passes, shapes, tiling)
+    units, passes = _one(core.rows * core.cols * core.cores), _one(core.passes)
+    products, cut = float(found.products[0, 0]), found.cuts[_one(found.chosen)]
+    cycles, adding = float(found.cycles[0, 0]), float(found.adding_cycles[0, 0])
+    true = operation.true_macs // operation.repeats
+    busy, filled = float(found.busy_cycles[0, 0]), cycles - adding
+    reached = [true / units, products / units, products * passes / units, busy, filled, cycles, cycles]
+    steps = np.minimum.accumulate(np.array(reached, dtype=np.float64)[::-1])[::-1] * operation.repeats
+    reduction = shapes.c if cut.winograd is not None else shapes.k
+    return ArrayWork(
+        dataflow="ideal",
+        rows=_one(core.rows),
+        cols=_one(core.cols),
+        cores=_one(core.cores),
+        folds=_one(found.tiles),
+        folds_per_core=_one(found.waves),
+        sharing_cores=1,
+        stream=-(-_one(reduction) // cut.parts),
+        passes=passes,
+        products=round(products),
+        sets=1,
+        repeats=operation.repeats,
+        cycles=float(steps[-1]),
+        part_cycles=(float(steps[0]), *np.diff(steps).tolist()),
+        cut=cut,
     )
 
 

@@ -11,6 +11,7 @@ input stationary             ceil(K'/rows)·ceil(M/cols)        2·rows + cols +
 weight stationary, double    as weight stationary              max(M, rows); fill and drain once
 dot product (NVDLA)          ceil(C/rows)·ceil(N'/cols)·R·S·M  1
 ideal                        MACs / (rows·cols)                1
+ideal, on output tiles       see `dse.model.tiled`
 row stationary (Eyeriss)     see `dse.model.row_stationary`
 ===========================  ================================  ===================================
 
@@ -32,9 +33,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dse.hardware.design import DATAFLOWS, FORMATS, SKIPS_PADDING, Dataflow, FloatColumn, IntColumn
+from dse.hardware.design import DATAFLOWS, FORMATS, SKIPS_PADDING, BoolColumn, Dataflow, FloatColumn, IntColumn
+from dse.hardware.tiling import Tiling
 from dse.model import row_stationary
 from dse.model.nests import Nests, ceil
+from dse.model.tiled import Tiled, tiled
 from dse.units import BITS_PER_BYTE, FLOATING_FORMATS, FORMAT_BITS
 from dse.workload.operations import TensorOperation
 
@@ -81,10 +84,13 @@ class ArrayTable:
     first_tile_bytes: FloatColumn
 
 
-def array_table(arrays: Arrays, operations: Sequence[TensorOperation], *, skip_padding: bool = False) -> ArrayTable:
+def array_table(
+    arrays: Arrays, operations: Sequence[TensorOperation], *, skip_padding: bool = False, tiling: Tiling | None = None
+) -> ArrayTable:
     """Cycles, buffer traffic and tile rounding of every operation on every array (formulas: see the module).
 
-    With `skip_padding` the dataflows of `SKIPS_PADDING` leave out multiplications with the zeros around a map.
+    With `skip_padding` the dataflows of `SKIPS_PADDING` leave out multiplications with the zeros around a map. Of a machine with
+    output tiles, `tiling`, ideal arrays work on those (`dse.model.tiled`).
     """
     shapes = Nests.of(operations)
     size = (len(arrays), len(operations))
@@ -103,6 +109,9 @@ def array_table(arrays: Arrays, operations: Sequence[TensorOperation], *, skip_p
         native_bits = _NATIVE_BITS[arrays.precision[chosen]][:, None]
         core = Core(rows=rows, cols=cols, cores=cores, native_bits=native_bits, passes=passes_of(native_bits, shapes))
         cannot = (shapes.floating > 0) & ~_IS_FLOATING[arrays.precision[chosen], None]
+        if dataflow == "ideal" and tiling is not None:
+            _fill_tiled(table, chosen, tiled(rows * cols, cores, core.passes, shapes, tiling), core, shapes, cannot)
+            continue
         for candidate in SYSTOLIC if dataflow == "best" else (dataflow,):
             skips = skip_padding and candidate in SKIPS_PADDING
             cycles = cycles_of(candidate, core, shapes, skip_padding=skips) * shapes.repeats
@@ -116,6 +125,13 @@ def array_table(arrays: Arrays, operations: Sequence[TensorOperation], *, skip_p
         table.weight_fetch_factor[chosen] = _weight_fetch_factor(dataflow, rows, cols, shapes)
         table.first_tile_bytes[chosen] = _first_weights(dataflow, rows, cols, shapes) * shapes.weight_bits / BITS_PER_BYTE
     return table
+
+
+def _fill_tiled(table: ArrayTable, chosen: IntColumn, found: Tiled, core: Core, shapes: Nests, cannot: BoolColumn) -> None:
+    """The rows of machines that work on output tiles; no weights wait for a first tile, and none are rounded to whole ones."""
+    table.cycles[chosen] = np.where(cannot, np.inf, found.cycles * shapes.repeats)
+    table.buffer_bytes[chosen] = np.where(cannot, 0.0, found.buffer_bytes * shapes.repeats)
+    table.native_macs[chosen] = found.products * shapes.repeats * core.passes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dse.model.losses import ArrayWork
+from dse.model.tiled import Cut
 from dse.report.explain_quantities import cycles_text
 from dse.workload.operations import TensorOperation
 
@@ -62,6 +63,8 @@ def _parallel(array: ArrayWork, operation: TensorOperation) -> str:
         return f"C/G = {operation.c // operation.groups:,} on {rows}, N' = {operation.n_group:,} on {cols}"
     if array.dataflow == "row_stationary":
         return f"{array.folds:,} jobs (one image, filter, channel and strip), {array.sets} at a time on {rows} x {cols}"
+    if array.cut is not None:
+        return f"tiles of {array.cut.rows} x {array.cut.cols} outputs, one on each of {array.cores} cores"
     return f"all {operation.macs // operation.repeats:,} MACs of a step, {array.rows * array.cols * array.cores:,} at a time"
 
 
@@ -75,6 +78,9 @@ def cycle_lines(array: ArrayWork, operation: TensorOperation, port: str) -> Line
     passes = f"·{array.passes}" if array.passes > 1 else ""
     r, c, x, f = array.rows, array.cols, array.steps_per_fold, array.folds_per_core
     total = cycles_text(array.cycles)
+    if array.cut is not None:
+        yield from _tile_lines(array, array.cut, times, passes)
+        return
     if array.dataflow == "ideal":
         yield "cycles", f"{times}{array.products:,}{passes} / ({r}·{c}·{array.cores}) = {total}"
         return
@@ -107,6 +113,23 @@ def cycle_lines(array: ArrayWork, operation: TensorOperation, port: str) -> Line
     if array.part("buffer_port") > 0:
         yield "buffer port", f"{times}{port} = {total} cycles, which is longer"
     yield "cycles", total
+
+
+def _tile_lines(array: ArrayWork, cut: Cut, times: str, passes: str) -> Lines:
+    """Tiles, waves and cycles of a machine that works on output tiles."""
+    units = array.rows * array.cols
+    busy = units if cut.tile.units is None else min(units, cut.tile.units)
+    kernel = "" if cut.winograd is None else f"·{(cut.winograd + 2) ** 2}"
+    if cut.winograd is not None:
+        e = cut.winograd
+        yield "Winograd", f"F({e} x {e}, 3 x 3): {(e + 2) ** 2} products for {e}·{e} outputs, in place of {9 * e * e}"
+    if cut.parts > 1:
+        yield "parts", f"the reduction is cut into {cut.parts} of {array.stream:,}, which are added"
+    yield "waves", f"ceil({array.folds:,} tiles / {array.cores} cores) = {array.folds_per_core:,}"
+    added = array.part("fill_and_drain") / array.repeats
+    adding = f" + {cycles_text(added)} to add the parts" if added else ""
+    body = f"{array.folds_per_core:,}·{cut.rows}·{cut.cols}·{array.stream:,}{kernel}{passes} / {busy}{adding}"
+    yield "cycles", f"{times}{body} = {cycles_text(array.cycles)}"
 
 
 def _folds(array: ArrayWork, operation: TensorOperation) -> str:

@@ -25,7 +25,7 @@ PART: dict[TimePart, tuple[str, str]] = {
     "buffer_port": ("port", "the array waits for its buffer"),
     "vector": ("vector", "the vector unit works on when the array is done"),
     "memory": ("memory", "loads and stores that no work hides"),
-    "waiting": ("wait", "a step waits for the step before"),
+    "waiting": ("wait", "a step waits for the step before, or to be launched"),
 }
 """Part of a layer's time -> its short name and what it is."""
 

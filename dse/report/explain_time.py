@@ -59,8 +59,10 @@ def time_lines(explained: ScenarioExplanation, layer: LayerExplanation) -> Lines
         )
     joined = _joined(names, serial=device.vector == "serial", overlapped=layer.overlapped)
     if float(row["waiting_s"]):
-        step = f"{layer.task.sequential_steps:,} steps x {time_text(device.dependency_latency_s)}"
-        yield "waiting", f"{step} = {time_text(float(row['waiting_s']))}"
+        steps, each = layer.task.sequential_steps, device.dependency_latency_s
+        causes = [f"{steps:,} steps x {time_text(each)}"] if steps and each else []
+        causes += [f"launch {time_text(device.launch_latency_s)}"] if device.launch_latency_s and layer.operation else []
+        yield "waiting", f"{' + '.join(causes)} = {time_text(float(row['waiting_s']))}"
         joined += " + waiting"
     why = "loads overlap compute" if layer.overlapped else "loads and compute take turns"
     yield "time", f"{joined} = {time_text(layer.time_s)} ({why}); binds: {row['bound']}"

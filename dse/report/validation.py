@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dse.fidelity.anchor import Anchor
+from dse.fidelity.tpu_constant import PUBLISHED_MODEL_ERROR, OneConstant, one_constant
 
 GROUPED_FROM = 10_000
 """Numbers from here on are written whole, in groups of three digits; smaller ones to four digits."""
@@ -132,4 +133,32 @@ def validation_json(anchors: Sequence[Anchor]) -> dict[str, Any]:
             }
             for anchor in anchors
         ],
+    }
+
+
+def tpu_constant() -> RenderableType:
+    """What one constant would do for TPU v1."""
+    found = one_constant()
+    apps = ", ".join(f"{app.upper()} {100 * error:+.0f}%" for app, error in found.errors.items())
+    lines = (
+        f"TPU v1, the four applications whose rows agree: mean error {_mean_text(found.errors_without)} with no constant;",
+        f"{_mean_text(found.errors)} with one, {found.bandwidth_efficiency:.0%} of the weight memory's bandwidth: {apps};",
+        f"{_mean_text(found.left_out)} where each is left out of its own fit (the paper's model: {PUBLISHED_MODEL_ERROR:.0%}).",
+    )
+    return Group(*(Text(line) for line in lines), Text())
+
+
+def _mean_text(errors: dict[str, float]) -> str:
+    return f"{100 * OneConstant.mean(errors):.1f}%"
+
+
+def tpu_constant_json() -> dict[str, Any]:
+    """The same as plain JSON values."""
+    found = one_constant()
+    return {
+        "bandwidth_efficiency": found.bandwidth_efficiency,
+        "mean_error_fraction": OneConstant.mean(found.errors),
+        "mean_error_without_fraction": OneConstant.mean(found.errors_without),
+        "mean_error_left_out_fraction": OneConstant.mean(found.left_out),
+        "error_fraction": found.errors,
     }

@@ -199,6 +199,7 @@ class Bounds:
             OVERLAP[device.overlap],
             device.vector == "serial",
             device.dependency_latency_s,
+            device.launch_latency_s,
             latency,
             dram,
         )

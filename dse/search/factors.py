@@ -132,7 +132,8 @@ class ArrayRows:
     def of(cls, designs: Designs, space: Space, work: Work) -> ArrayRows:
         """The arrays of designs, each in a row of its own."""
         arrays, row_of = distinct_arrays(designs)
-        table = array_table(arrays, work.operations, skip_padding=space.device.padding == "skipped")
+        skips = space.device.padding == "skipped"
+        table = array_table(arrays, work.operations, skip_padding=skips, tiling=space.device.tiling)
         return cls(
             cycles=table.cycles[row_of],
             weight_factor=weight_factor(table, space.device)[row_of],

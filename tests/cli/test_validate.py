@@ -5,7 +5,20 @@ from dataclasses import replace
 
 import pytest
 
+from dse.fidelity import measured
 from dse.fidelity import validate as fidelity
+from dse.inputs.measurements import Measurements, load_measurements
+
+
+@pytest.fixture(autouse=True)
+def few_measured_kernels(monkeypatch):
+    """A few of the measured kernels; tests/machinery replays all of them."""
+    whole = load_measurements("deepbench")
+    rows = tuple(row for row in whole.rows if row.kernel.kind != "recurrent")[::60]
+    monkeypatch.setattr(measured, "load_measurements", lambda name: Measurements(file=whole.file, sha256=whole.sha256, rows=rows))
+    measured.replayed.cache_clear()
+    yield
+    measured.replayed.cache_clear()
 
 
 def test_the_model_keeps_what_it_claims(dse):
@@ -49,6 +62,18 @@ def test_a_claim_that_fails_ends_with_1(dse, monkeypatch):
     assert "FAIL" in ran.out
     assert "1 of 1 claims FAIL" in ran.out
     assert json.loads(dse("validate", "--json").out)["passed"] is False
+
+
+def test_picture_of_all_is_predicted_against_measured(dse, tmp_path):
+    ran = dse("validate", "--picture", "all.png")
+    assert ran.code == 0
+    assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_one_constant_would_do_for_the_tpu(dse):
+    found = json.loads(dse("validate", "--device", "tpu_v1", "--json").out)["tpu_v1_one_constant"]
+    assert found["mean_error_fraction"] <= 0.08 < found["mean_error_without_fraction"]
+    assert set(found["error_fraction"]) == {"mlp0", "mlp1", "lstm0", "cnn0"}
 
 
 def test_picture_is_a_png(dse, tmp_path):

@@ -1,0 +1,106 @@
+"""What each term of a many-core machine removes from the error of kernels that were held out.
+
+Terms are added one after another to a machine that divides any work evenly, has no latencies and is as quick as its peaks allow;
+after each the constants that there are then are fitted again, and held-out kernels predicted as in `dse.fidelity.calibrate`. No
+term has a constant of its own but the two latencies: tiles, parts and Winograd's edge come from the names of kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dse.fidelity.calibrate import FOLDS, folds_of
+from dse.fidelity.fit import fit
+from dse.fidelity.measured import measured_devices, replayed
+from dse.fidelity.replay import MODELLED, Replay
+from dse.fidelity.scores import Score
+from dse.hardware.design import BoolColumn, FloatColumn
+from dse.hardware.tiling import Tile, Tiling
+from dse.workload.kernels import KernelKind
+
+LATENCIES = ("launch_latency_s", "dependency_latency_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A machine with one term more: `without` are the constants that it does not have yet."""
+
+    term: str
+    tiling: Tiling | None
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermScore:
+    """Held-out error of kernels of a device, kind and format once a term is added, in the order of `steps_of`."""
+
+    device: str
+    kind: KernelKind
+    precision: str
+    term: str
+    score: Score
+
+
+def steps_of(tiling: Tiling, kind: KernelKind) -> Iterator[Step]:
+    """Machines from one of peaks alone to the whole; terms that do not touch a kind are not asked of it."""
+    yield Step(term="peaks", tiling=None, without=LATENCIES)
+    yield Step(term="launch latency", tiling=None, without=("dependency_latency_s",))
+    if kind == "recurrent":
+        yield Step(term="step latency", tiling=None)
+    plain = replace(tiling, splits=1, winograd=None, product=_unlimited(tiling.product), recurrent=_unlimited(tiling.recurrent))
+    yield Step(term="tiles and waves", tiling=plain)
+    if kind == "convolution":
+        if tiling.winograd is not None:
+            yield Step(term="Winograd", tiling=tiling)
+        return
+    if tiling.splits > 1:
+        yield Step(term="split-K", tiling=replace(plain, splits=tiling.splits))
+    if kind == "gemm" and plain.product != tiling.product:
+        yield Step(term="small whole tiles", tiling=tiling)
+    if kind == "recurrent" and plain.recurrent != tiling.recurrent:
+        yield Step(term="narrow tiles", tiling=tiling)
+
+
+def _unlimited(tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:
+    return tuple(tile for tile in tiles if not tile.is_limited)
+
+
+def terms(device: str | None = None, on_progress: Callable[[str], None] | None = None) -> tuple[TermScore, ...]:
+    """The error after each term, of the shipped measured kernels of one device or of all."""
+    found: list[TermScore] = []
+    for name in measured_devices() if device is None else (device,):
+        whole = replayed(name)
+        keys: dict[tuple[KernelKind, str], None] = {(row.kernel.kind, row.kernel.precision): None for row in whole.rows}
+        for kind, precision in keys:
+            if on_progress is not None:
+                on_progress(f"fitting {kind} {precision} on {name}, term by term")
+            found += of_replay(whole.take(_are(whole, kind, precision)), kind, precision)
+    return tuple(found)
+
+
+def _are(replay: Replay, kind: KernelKind, precision: str) -> BoolColumn:
+    """Rows of a kind and format whose algorithm the model has."""
+    wanted = (kind, precision)
+    own = [(row.kernel.kind, row.kernel.precision) == wanted and row.algorithm in MODELLED for row in replay.rows]
+    return np.array(own, dtype=np.bool_)
+
+
+def of_replay(replay: Replay, kind: KernelKind, precision: str) -> Iterator[TermScore]:
+    """The error after each term of kernels of one kind and format."""
+    tiling = replay.space.device.tiling
+    assert tiling is not None
+    for step in steps_of(tiling, kind):
+        predicted = _held_out(replay.tiled(step.tiling), step.without)
+        score = Score.of(predicted, replay.measured_s)
+        yield TermScore(device=replay.space.name, kind=kind, precision=precision, term=step.term, score=score)
+
+
+def _held_out(replay: Replay, without: tuple[str, ...]) -> FloatColumn:
+    fold, predicted = folds_of(replay.rows, FOLDS, seed=0), np.empty(len(replay))
+    for part in range(FOLDS):
+        found = fit(replay.take(fold != part), capacity=False, without=without)
+        predicted[fold == part] = replay.take(fold == part).times_s(found.constants)
+    return predicted
