@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dse.errors import DseError, InputError, NoFeasibleDesign, UnsupportedLayer
     from dse.hardware.space import Space
+    from dse.inputs.onnx.importing import import_onnx
     from dse.inputs.spaces import load_design, load_space
     from dse.inputs.workloads import load_workload
     from dse.model.advice import Advice, advise
@@ -49,6 +50,7 @@ __all__ = [
     "evaluate",
     "evaluate_many",
     "exact_front",
+    "import_onnx",
     "load_design",
     "load_space",
     "load_workload",
@@ -75,6 +77,7 @@ _HOMES = {
     "evaluate": "dse.model.breakdown",
     "evaluate_many": "dse.search.front",
     "exact_front": "dse.search.exact",
+    "import_onnx": "dse.inputs.onnx.importing",
     "load_design": "dse.inputs.spaces",
     "load_space": "dse.inputs.spaces",
     "load_workload": "dse.inputs.workloads",

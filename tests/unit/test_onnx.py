@@ -225,7 +225,8 @@ layers:
 
     def test_convolutions_of_all_forms(self, tmp_path):
         constants = [
-            weight("a", 8, 3, 3, 3), weight("b", 8, 1, 5, 5), weight("c", 16, 4, 1, 1), weight("d", 16, 6, 4, 4), weight("e", 4, 6, 3, 3),
+            weight("a", 8, 3, 3, 3), weight("b", 8, 1, 5, 5), weight("c", 16, 4, 1, 1), weight("d", 16, 6, 4, 4),
+            weight("e", 4, 6, 3, 3),
         ]  # fmt: skip
         nodes = [
             node("Conv", "x a", "1", pads=[0, 0, 1, 1], strides=[2, 2]),

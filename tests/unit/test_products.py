@@ -1,4 +1,4 @@
-"""Products of activations, learned tensors, resizing, other element-wise work, and parts and joins along any side, worked by hand."""
+"""Products of activations, learned tensors, resizing, element-wise work, parts and joins along any side, worked by hand."""
 
 import pytest
 
@@ -101,7 +101,9 @@ class TestElementwise:
             read = sum(shape.elements for shape in shapes)
             assert layer.lower(shapes, 1, INT8).parts[0].operation.read_bits == 8 * read
 
-    @pytest.mark.parametrize("shapes", [(Image(4, 3, 5), Vector(3)), (Image(4, 3, 5), Image(4, 2, 5)), (Sequence(8, 6), Image(8, 6, 1))])
+    @pytest.mark.parametrize(
+        "shapes", [(Image(4, 3, 5), Vector(3)), (Image(4, 3, 5), Image(4, 2, 5)), (Sequence(8, 6), Image(8, 6, 1))]
+    )
     def test_what_cannot_be_spread(self, shapes):
         with pytest.raises(ShapeError, match="cannot subtract"):
             Elementwise(operation="subtract").output(shapes)
@@ -198,7 +200,10 @@ class TestPaddingOfEachSide:
         assert Pool1d(mode="max", kernel=2, stride=2, ceil=True).output((Sequence(4, 5),)) == Sequence(4, 3)
 
     def test_in_a_file(self):
-        lines = ["{name: a, kind: conv1d, filters: 4, kernel: 3, padding: [2, 0]}", "{name: b, kind: pool1d, mode: sum, kernel: 2}"]
+        lines = [
+            "{name: a, kind: conv1d, filters: 4, kernel: 3, padding: [2, 0]}",
+            "{name: b, kind: pool1d, mode: sum, kernel: 2}",
+        ]
         assert loaded(*lines).networks[0].shapes["b"] == Sequence(4, 3)
         with pytest.raises(InputError, match=r"a whole number, or \[before, after\], or same, is needed"):
             loaded("{name: a, kind: conv1d, filters: 4, kernel: 3, padding: [1, 1, 1]}")
