@@ -68,15 +68,19 @@ def import_onnx(
         apply_rules(builder, ignored)
         networks.append(_network(builder, sizes, suite, title, precision))
         formats.append(formats_of(builder, precision).network)
-    return write_workload(
-        networks,
-        name=suite,
-        title=f"{title}, from ONNX",
-        batches=choices[0].batches,
-        precision=formats[0],
-        space=space,
-        source=_source(path, model),
-    )
+    try:
+        return write_workload(
+            networks,
+            name=suite,
+            title=f"{title}, from ONNX",
+            batches=choices[0].batches,
+            precision=formats[0],
+            space=space,
+            source=_source(path, model),
+        )
+    except InputError as error:
+        found = [Problem(f"what it becomes is refused: {each.message}", place, each.remedy) for each in error.problems]
+        raise InputError(found) from None
 
 
 def _ignored(allow: Sequence[str]) -> AbstractSet[str]:

@@ -123,6 +123,8 @@ class _Reader:
             self._constant.add(name)
             if name not in self._types or not self._is_known(name):
                 self._know(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+        if operator.type == "CastLike":
+            given = given[:1]
         if all(name in self._constant for name in given) and (given or operator.type == "ConstantOfShape"):
             self._constant |= {name for name in operator.outputs if name}
             self._keep_stored_type(operator)

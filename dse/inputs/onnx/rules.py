@@ -35,6 +35,7 @@ RULES: Mapping[str, Rule] = {
     "GRU": recurrence.recurrent,
     "RNN": recurrence.recurrent,
     "Attention": attention.attention,
+    "RotaryEmbedding": attention.rotary_embedding,
 }
 
 
