@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dse.inputs.huggingface.importing import import_huggingface
     from dse.inputs.measurements import Measurements, load_measurements
     from dse.inputs.pytorch.importing import import_torch
+    from dse.inputs.onnx.importing import import_onnx
     from dse.inputs.spaces import load_design, load_space
     from dse.inputs.workloads import load_workload
     from dse.model.advice import Advice, advise
@@ -65,6 +66,7 @@ __all__ = [
     "exact_front",
     "import_huggingface",
     "import_torch",
+    "import_onnx",
     "load_design",
     "load_measurements",
     "load_space",
@@ -102,6 +104,7 @@ _HOMES = {
     "exact_front": "dse.search.exact",
     "import_huggingface": "dse.inputs.huggingface.importing",
     "import_torch": "dse.inputs.pytorch.importing",
+    "import_onnx": "dse.inputs.onnx.importing",
     "load_design": "dse.inputs.spaces",
     "load_measurements": "dse.inputs.measurements",
     "load_space": "dse.inputs.spaces",

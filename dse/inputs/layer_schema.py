@@ -217,7 +217,7 @@ class EmbeddingText(LayerText):
 
 
 class ExpertsText(_WeightLayerText):
-    """Mixture of experts: each token through a few of many feed-forward networks."""
+    """Mixture of experts: each token through a few of many feed-forward networks; those a batch should reach are read."""
 
     makes = experts.Experts
     kind: Literal["experts"]

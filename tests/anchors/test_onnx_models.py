@@ -1,17 +1,17 @@
 """The models that ship inside the onnx package: every one is imported, and counts what others count.
 
-`counted_by_hand` multiplies, for each Conv and Gemm, the elements of its output by the products of one element, straight from the shapes
-that `onnx.shape_inference.infer_shapes` writes into the whole model: none of the importer's code takes part.
+`counted_by_hand` multiplies, for each Conv and Gemm, the elements of its output by the products of one element, straight from
+the shapes that `onnx.shape_inference.infer_shapes` writes into the whole model: none of the importer's code takes part.
 
 Published totals; those of parameters are with biases and normalisations, which are added (`left_out`), and met to the unit:
 
-AlexNet       Caffe's bvlc_alexnet: 60,965,224 parameters; 724 M MACs with an input of 227: V. Sze et al., "Efficient Processing of Deep
-              Neural Networks: A Tutorial and Survey", Proc. IEEE 105(12), 2017, arXiv:1703.09039, Table II. The model here has an input
-              of 224, and is also counted at 227.
+AlexNet       Caffe's bvlc_alexnet: 60,965,224 parameters; 724 M MACs with an input of 227: V. Sze et al., "Efficient
+              Processing of Deep Neural Networks: A Tutorial and Survey", Proc. IEEE 105(12), 2017, arXiv:1703.09039, Table
+              II. The model here has an input of 224, and is also counted at 227.
 GoogLeNet     1.43 G MACs, 7.0 M parameters: the same table.
 VGG-19, ResNet-50, DenseNet-121, SqueezeNet 1.1
-              torchvision's table of weights, https://docs.pytorch.org/vision/stable/models.html: parameters in full, MACs (which it
-              calls GFLOPS) to three digits.
+              torchvision's table of weights, https://docs.pytorch.org/vision/stable/models.html: parameters in full, MACs
+              (which it calls GFLOPS) to three digits.
 """
 
 from math import prod

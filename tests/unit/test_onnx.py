@@ -225,7 +225,8 @@ layers:
 
     def test_convolutions_of_all_forms(self, tmp_path):
         constants = [
-            weight("a", 8, 3, 3, 3), weight("b", 8, 1, 5, 5), weight("c", 16, 4, 1, 1), weight("d", 16, 6, 4, 4), weight("e", 4, 6, 3, 3),
+            weight("a", 8, 3, 3, 3), weight("b", 8, 1, 5, 5), weight("c", 16, 4, 1, 1), weight("d", 16, 6, 4, 4),
+            weight("e", 4, 6, 3, 3),
         ]  # fmt: skip
         nodes = [
             node("Conv", "x a", "1", pads=[0, 0, 1, 1], strides=[2, 2]),
@@ -481,3 +482,16 @@ def test_loading_a_model_is_loading_what_it_becomes(tmp_path):
     first = workload.scenarios[0].lower().steps[0].operation
     assert isinstance(first, TensorOperation)
     assert (first.m, first.n_group, first.k_group) == (1, 4, 8)
+
+
+def test_attention_with_narrow_values_and_turned_queries(tmp_path):
+    constants = [weight("q", 64, 64), weight("k", 64, 64), weight("v", 64, 32), weight("c", 32, 8), ints("at", *range(16))]
+    nodes = [node("MatMul", f"x {part}", f"{part}p") for part in "qkv"]
+    nodes += [
+        helper.make_node("RotaryEmbedding", ["qp", "c", "c"], ["qr"], num_heads=4),
+        node("Attention", "qr kp vp", "y", q_num_heads=4, kv_num_heads=4),
+    ]
+    constants[3] = weight("c", 1, 16, 8)
+    network = imported(tmp_path, model(nodes, {"x": [1, 16, 64]}, "y", constants, opset=23)).networks[0]
+    assert [node.layer.kind for node in network.nodes][-3:] == ["matmul", "softmax", "matmul"]
+    assert network.macs() == 16 * 64 * (64 + 64 + 32) + 4 * 16 * 16 * (16 + 8)

@@ -1,4 +1,4 @@
-"""Products of activations, learned tensors, resizing, other element-wise work, and parts and joins along any side, worked by hand."""
+"""Products of activations, learned tensors, resizing, element-wise work, parts and joins along any side, worked by hand."""
 
 import pytest
 

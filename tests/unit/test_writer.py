@@ -96,7 +96,10 @@ def test_what_is_read_from_outside_is_no_block():
 
 def test_defaults_and_equal_pairs_are_left_out():
     layers = [
-        {"name": "c", "kind": "conv2d", "filters": 4, "kernel": [3, 3], "stride": [1, 1], "padding": (1, 1), "groups": 1, "from": ["input"]},
+        {
+            "name": "c", "kind": "conv2d", "filters": 4, "kernel": [3, 3], "stride": [1, 1], "padding": (1, 1), "groups": 1,
+            "from": ["input"],
+        },
         {"name": "p", "kind": "pool2d", "mode": "max", "kernel": [2, 3], "from": ["c"]},
     ]  # fmt: skip
     text = written(layers, input={"channels": 3, "height": 9, "width": 9})

@@ -1,8 +1,9 @@
 """Attention found among layers: two products with a softmax between them, and the linear layers around them.
 
-Exporters write attention as MatMul, scale, mask, Softmax, MatMul. What stands between the first product and the softmax (scale, mask,
-bias) belongs to the attention and is not counted beside it, as in `dse.workload.attention`. Where the queries, keys and values come
-from linear layers of their own, or are parts of one, and a linear layer follows, all are one layer with projections.
+Exporters write attention as MatMul, scale, mask, Softmax, MatMul. What stands between the first product and the softmax (scale,
+mask, bias) belongs to the attention and is not counted beside it, as in `dse.workload.attention`. Where the queries, keys and
+values come from linear layers of their own, or are parts of one, and a linear layer follows, all are one layer with
+projections.
 """
 
 from __future__ import annotations
@@ -135,9 +136,8 @@ def _project(layers: Layers, core: Emitted) -> None:
     keys = {"in": source.features, **keys}
     if keys.get("kv_heads") == keys["heads"]:
         del keys["kv_heads"]
-    if key != query:
-        if keys.pop("causal", False):
-            return
+    if key != query and keys.pop("causal", False):
+        return
     output.kind, output.keys = "attention", keys
     layers.rewire(output, [query], None if key == query else key)
     output.hint, output.word = core.hint or output.hint, "attention"

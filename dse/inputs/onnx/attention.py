@@ -1,10 +1,10 @@
-"""The rule of Attention, ONNX's own operator (operator set 23 on)."""
+"""The rules of Attention and RotaryEmbedding, ONNX's own operators (operator set 23 on)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dse.inputs.onnx.building import Builder
+from dse.inputs.onnx.building import Builder, Value
 from dse.inputs.onnx.graph import Operator
 from dse.workload.shapes import Sequence as Steps
 
@@ -26,13 +26,14 @@ def attention(builder: Builder, operator: Operator) -> None:
             raise builder.error(operator, "does not say its heads (q_num_heads, kv_num_heads)", "export the model again")
         steps = [shape[1] for shape in shapes]
         widths = [shapes[0][2] // heads, shapes[1][2] // groups, shapes[2][2] // groups]
-    if len(set(widths)) > 1:
-        raise builder.error(operator, f"values of another width ({widths[2]}) than keys ({widths[1]}) have no rule")
-    sizes = ((heads, steps[0]), (groups, steps[1]), (groups, steps[2]))
+    sizes = zip((heads, groups, groups), widths, steps, strict=True)
     values = [
-        builder.view(builder.value(name, operator), Steps(number * widths[0], length), operator)
-        for name, (number, length) in zip(names, sizes, strict=True)
+        builder.view(builder.value(name, operator), Steps(number * width, length), operator)
+        for name, (number, width, length) in zip(names, sizes, strict=True)
     ]
+    if len(set(widths)) > 1:
+        _written_out(builder, operator, values, groups, heads // groups * steps[0])
+        return
     keys: dict[str, Any] = {
         "heads": heads,
         "kv_heads": groups,
@@ -48,6 +49,25 @@ def attention(builder: Builder, operator: Operator) -> None:
             builder.set(operator.outputs[index], value)
     if len(operator.outputs) > 3 and builder.is_read(operator.outputs[3]):
         raise builder.error(operator, "its scores are read, and dse keeps them inside the layer")
+
+
+def _written_out(builder: Builder, operator: Operator, values: list[Value], groups: int, rows: int) -> None:
+    """Attention whose values are wider or narrower than its keys: a product, a softmax, a product; masks spare nothing."""
+    query, key, value = values
+    if operator.input(4) is not None:
+        raise builder.error(operator, "a cache whose values are of another width than its keys has no rule")
+    source = builder.view(query, Steps(key.shape.channels, rows), operator)
+    scores = builder.emit(operator, "matmul", [source, key], {"groups": groups, "transposed": True})
+    weights = builder.emit(operator, "softmax", [scores])
+    builder.finish(operator, builder.emit(operator, "matmul", [weights, value], {"groups": groups}))
+
+
+def rotary_embedding(builder: Builder, operator: Operator) -> None:
+    """RotaryEmbedding: pairs of numbers turned by their position's angle, four products and two sums for two elements."""
+    value = builder.value(operator.input(0), operator)
+    for operation in ("scale", "scale", "shift"):
+        value = builder.emit(operator, "elementwise", [value], {"operation": operation})
+    builder.finish(operator, value)
 
 
 def _context(builder: Builder, operator: Operator) -> int:

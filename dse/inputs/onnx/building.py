@@ -1,8 +1,9 @@
 """`Builder`: layers so far, and which of them holds each tensor of the graph.
 
-A tensor is a `Value`: a layer's result, or the same numbers in another order or under another shape. Operators that only rearrange
-(Reshape, Transpose, Squeeze ...) make no layer; the layer that reads the tensor sees to the shape that it needs, by a `reshape` or
-`flatten` where the file's rules ask for one. So what counts is what each operator works on, in elements of one sample.
+A tensor is a `Value`: a layer's result, or the same numbers in another order or under another shape. Operators that only
+rearrange (Reshape, Transpose, Squeeze ...) make no layer; the layer that reads the tensor sees to the shape that it needs, by a
+`reshape` or `flatten` where the file's rules ask for one. So what counts is what each operator works on, in elements of one
+sample.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class Value:
 class Emitted:
     """A layer: its kind and keys in the vocabulary of a workload file, and the layers that it reads, by number.
 
-    `hint` is what the graph calls it, if it calls it anything, and `word` what it is. `facts` tell the tidying what the keys do not: ``causal`` of a mask, ``affine`` of a scale or a
-    shift by a constant for each channel.
+    `hint` is what the graph calls it, if it calls it anything, and `word` what it is. `facts` tell the tidying what the keys do
+    not: ``causal`` of a mask, ``affine`` of a scale or a shift by a constant for each channel.
     """
 
     number: int
@@ -120,7 +121,7 @@ class Builder:
         return total // self.graph.batch
 
     def per_sample(self, name: str, operator: Operator) -> tuple[int, ...]:
-        """The shape of a tensor without its batch: without its first axis that is as long as the batch, at best the first of all."""
+        """The shape of a tensor without its batch: without the first of its first two axes that is as long as the batch."""
         shape = self.graph.shape(name, operator)
         batch = self.graph.batch
         axis = next((axis for axis, side in enumerate(shape[:2]) if side == batch), None)
@@ -222,7 +223,7 @@ class Builder:
         return self.layers[number]
 
     def _hint(self, operator: Operator) -> str:
-        """What the graph calls an operator: its own name, that of its weights or its result, if any says something; else nothing."""
+        """What the graph calls an operator: its own name, that of its weights or its result, if any of them says something."""
         weights = (_WEIGHT.fullmatch(str(name)) for name in operator.inputs[1:4] if self.is_constant(name))
         owners = [found.group(1) for found in weights if found is not None]
         return next((name for name in (operator.name, *owners, *operator.outputs[:1]) if says_something(name)), "")

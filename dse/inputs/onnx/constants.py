@@ -1,6 +1,7 @@
 """Small constants, and what is computed from them: the arithmetic of shapes, masks and indices.
 
-Only the operators of `_RULES` are computed, on values that are at hand, and only where the result is small: nothing of a file runs.
+Only the operators of `_RULES` are computed, on values that are at hand, and only where the result is small: nothing of a file
+runs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
+
+from dse.inputs.onnx.reading import Proto
 
 Array = np.ndarray[Any, Any]
 
@@ -26,8 +29,8 @@ _INTEGERS = frozenset({2, 3, 4, 5, 6, 7, 9, 12, 13})
 """Element types of ONNX that are integers or booleans."""
 
 
-def tensor_value(tensor: Any) -> Array | None:  # noqa: ANN401 - protobuf
-    """The value of a stored constant that is small and lies in the file itself, else None. Raises `ValueError` if it is damaged."""
+def tensor_value(tensor: Proto) -> Array | None:
+    """The value of a stored constant that is small and lies in the file, else None. Raises `ValueError` if it is damaged."""
     from onnx import TensorProto, numpy_helper
 
     elements = math.prod(tensor.dims)
@@ -46,7 +49,7 @@ def tensor_value(tensor: Any) -> Array | None:  # noqa: ANN401 - protobuf
 
 def fold(
     kind: str,
-    attributes: Mapping[str, Any],
+    attributes: Attributes,
     inputs: Sequence[str],
     values: Mapping[str, Array],
     shapes: Mapping[str, tuple[int, ...]],
@@ -67,10 +70,10 @@ def fold(
         return None
     try:
         with np.errstate(all="ignore"):
-            result = rule(attributes, *operands)
+            result: Array | list[Array] = rule(attributes, *operands)
     except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError, MemoryError):
         return None
-    return [np.asarray(each) for each in result] if isinstance(result, list) else [np.asarray(result)]
+    return result if isinstance(result, list) else [np.asarray(result)]
 
 
 def _length(operands: Sequence[Array | None]) -> float:
@@ -79,14 +82,15 @@ def _length(operands: Sequence[Array | None]) -> float:
 
 
 Rule = Callable[..., Any]
+Attributes = Mapping[str, Any]
 
 
-def _axes(attributes: Mapping[str, Any], given: Array | None) -> tuple[int, ...] | None:
+def _axes(attributes: Attributes, given: Array | None) -> tuple[int, ...] | None:
     axes = np.ravel(given).tolist() if given is not None else attributes.get("axes")
     return None if axes is None else tuple(int(axis) for axis in axes)
 
 
-def _unsqueeze(attributes: Mapping[str, Any], value: Array, given: Array | None = None) -> Array:
+def _unsqueeze(attributes: Attributes, value: Array, given: Array | None = None) -> Array:
     axes = _axes(attributes, given) or ()
     rank = value.ndim + len(axes)
     places = {axis % rank for axis in axes}
@@ -94,7 +98,7 @@ def _unsqueeze(attributes: Mapping[str, Any], value: Array, given: Array | None 
     return value.reshape([1 if axis in places else next(sides) for axis in range(rank)])
 
 
-def _reshape(attributes: Mapping[str, Any], value: Array, given: Array | None = None) -> Array:
+def _reshape(attributes: Attributes, value: Array, given: Array | None = None) -> Array:
     shape = [int(each) for each in (given if given is not None else attributes["shape"])]
     if not attributes.get("allowzero", 0):
         shape = [value.shape[axis] if each == 0 else each for axis, each in enumerate(shape)]
@@ -102,7 +106,7 @@ def _reshape(attributes: Mapping[str, Any], value: Array, given: Array | None = 
 
 
 def _slice(
-    attributes: Mapping[str, Any],
+    attributes: Attributes,
     value: Array,
     starts: Array | None = None,
     ends: Array | None = None,
@@ -120,13 +124,13 @@ def _slice(
     return value[tuple(cuts)]
 
 
-def _cast(attributes: Mapping[str, Any], value: Array) -> Array:
+def _cast(attributes: Attributes, value: Array) -> Array:
     from onnx import helper
 
     return value.astype(helper.tensor_dtype_to_np_dtype(int(attributes["to"])))
 
 
-def _constant_of_shape(attributes: Mapping[str, Any], shape: Array) -> Array:
+def _constant_of_shape(attributes: Attributes, shape: Array) -> Array:
     from onnx import numpy_helper
 
     sides = [int(each) for each in shape]
@@ -136,27 +140,27 @@ def _constant_of_shape(attributes: Mapping[str, Any], shape: Array) -> Array:
     return np.full(sides, np.ravel(value)[0])
 
 
-def _expand(_: Mapping[str, Any], value: Array, shape: Array) -> Array:
+def _expand(_: Attributes, value: Array, shape: Array) -> Array:
     wanted = np.broadcast_shapes(value.shape, tuple(int(each) for each in shape))
     if math.prod(wanted) > MOST_ELEMENTS:
         raise ValueError("too large")
     return np.broadcast_to(value, wanted)
 
 
-def _tile(_: Mapping[str, Any], value: Array, repeats: Array) -> Array:
+def _tile(_: Attributes, value: Array, repeats: Array) -> Array:
     if value.size * math.prod(int(each) for each in repeats) > MOST_ELEMENTS:
         raise ValueError("too large")
     return np.tile(value, [int(each) for each in repeats])
 
 
-def _divide(_: Mapping[str, Any], first: Array, second: Array) -> Array:
+def _divide(_: Attributes, first: Array, second: Array) -> Array:
     if not np.issubdtype(np.result_type(first, second), np.integer):
         return first / second
     return np.sign(first) * np.sign(second) * (np.abs(first) // np.abs(second))
 
 
 def _reduction(function: Callable[..., Any]) -> Rule:
-    def reduce(attributes: Mapping[str, Any], value: Array, given: Array | None = None) -> Array:
+    def reduce(attributes: Attributes, value: Array, given: Array | None = None) -> Array:
         axes = _axes(attributes, given)
         if axes is None and attributes.get("noop_with_empty_axes", 0):
             return value
@@ -165,7 +169,7 @@ def _reduction(function: Callable[..., Any]) -> Rule:
     return reduce
 
 
-def _split(attributes: Mapping[str, Any], value: Array, given: Array | None = None) -> list[Array]:
+def _split(attributes: Attributes, value: Array, given: Array | None = None) -> list[Array]:
     sizes = [int(each) for each in given] if given is not None else attributes.get("split")
     axis = int(attributes.get("axis", 0))
     if sizes is None:
@@ -173,47 +177,86 @@ def _split(attributes: Mapping[str, Any], value: Array, given: Array | None = No
     return list(np.split(value, np.cumsum(sizes)[:-1], axis=axis))
 
 
-def _trilu(attributes: Mapping[str, Any], value: Array, shift: Array | None = None) -> Array:
+def _trilu(attributes: Attributes, value: Array, shift: Array | None = None) -> Array:
     by = 0 if shift is None else int(np.ravel(shift)[0])
     return np.triu(value, by) if attributes.get("upper", 1) else np.tril(value, by)
 
 
 def _each(function: Callable[..., Any]) -> Rule:
-    return lambda _, *values: function(*values)
+    """A function of the values alone."""
 
+    def rule(_: Attributes, *values: Array) -> Array:
+        return np.asarray(function(*values))
 
-def _squeeze(attributes: Mapping[str, Any], value: Array, given: Array | None = None) -> Array:
-    return np.squeeze(value, axis=_axes(attributes, given))
+    return rule
 
 
 def _pairwise(function: Callable[[Array, Array], Any]) -> Rule:
-    def fold_all(_: Mapping[str, Any], *values: Array) -> Array:
+    """A function of two values, over all that there are."""
+
+    def rule(_: Attributes, *values: Array) -> Array:
         result = values[0]
         for value in values[1:]:
-            result = function(result, value)
+            result = np.asarray(function(result, value))
         return result
 
-    return fold_all
+    return rule
 
 
-def _passed(_: Mapping[str, Any], value: Array, *__: Array) -> Array:
+def _squeeze(attributes: Attributes, value: Array, given: Array | None = None) -> Array:
+    return np.squeeze(value, axis=_axes(attributes, given))
+
+
+def _passed(_: Attributes, value: Array, *__: Array) -> Array:
     return value
+
+
+def _range(_: Attributes, start: Array, limit: Array, step: Array) -> Array:
+    return np.arange(start.item(), limit.item(), step.item(), dtype=start.dtype)
+
+
+def _gather(attributes: Attributes, value: Array, places: Array) -> Array:
+    return np.take(value, places.astype(np.int64), axis=int(attributes.get("axis", 0)))
+
+
+def _concat(attributes: Attributes, *values: Array) -> Array:
+    return np.concatenate(values, axis=int(attributes.get("axis", 0)))
+
+
+def _flatten(attributes: Attributes, value: Array) -> Array:
+    return value.reshape(math.prod(value.shape[: int(attributes.get("axis", 1))]), -1)
+
+
+def _transpose(attributes: Attributes, value: Array) -> Array:
+    return np.transpose(value, attributes.get("perm"))
+
+
+def _modulo(attributes: Attributes, first: Array, second: Array) -> Array:
+    return np.fmod(first, second) if attributes.get("fmod", 0) else np.mod(first, second)
+
+
+def _running_sum(_: Attributes, value: Array, axis: Array) -> Array:
+    return np.cumsum(value, axis=int(np.ravel(axis)[0]))
+
+
+def _places(value: Array) -> Array:
+    return np.asarray(np.nonzero(value), dtype=np.int64)
 
 
 _RULES: Mapping[str, Rule] = {
     "Identity": _passed,
     "Cast": _cast,
     "ConstantOfShape": _constant_of_shape,
-    "Range": lambda _, start, limit, step: np.arange(start.item(), limit.item(), step.item(), dtype=start.dtype),
-    "Gather": lambda attributes, value, at: np.take(value, at.astype(np.int64), axis=int(attributes.get("axis", 0))),
-    "Concat": lambda attributes, *values: np.concatenate(values, axis=int(attributes.get("axis", 0))),
+    "Range": _range,
+    "Gather": _gather,
+    "Concat": _concat,
     "Slice": _slice,
     "Split": _split,
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,
     "Reshape": _reshape,
-    "Flatten": lambda attributes, value: value.reshape(math.prod(value.shape[: attributes.get("axis", 1)]), -1),
-    "Transpose": lambda attributes, value: np.transpose(value, attributes.get("perm")),
+    "Flatten": _flatten,
+    "Transpose": _transpose,
     "Expand": _expand,
     "Tile": _tile,
     "Trilu": _trilu,
@@ -223,12 +266,12 @@ _RULES: Mapping[str, Rule] = {
     "Sub": _each(np.subtract),
     "Mul": _pairwise(np.multiply),
     "Div": _divide,
-    "Mod": lambda attributes, a, b: np.fmod(a, b) if attributes.get("fmod", 0) else np.mod(a, b),
+    "Mod": _modulo,
     "Pow": _each(np.power),
     "Neg": _each(np.negative),
     "Abs": _each(np.abs),
     "Sqrt": _each(np.sqrt),
-    "Reciprocal": _each(lambda value: 1 / value),
+    "Reciprocal": _each(np.reciprocal),
     "Exp": _each(np.exp),
     "Log": _each(np.log),
     "Floor": _each(np.floor),
@@ -250,8 +293,8 @@ _RULES: Mapping[str, Rule] = {
     "ReduceSum": _reduction(np.sum),
     "ReduceMax": _reduction(np.max),
     "ReduceMin": _reduction(np.min),
-    "CumSum": lambda attributes, value, axis: np.cumsum(value, axis=int(np.ravel(axis)[0])),
-    "NonZero": _each(lambda value: np.asarray(np.nonzero(value), dtype=np.int64)),
+    "CumSum": _running_sum,
+    "NonZero": _each(_places),
 }
 
 FOLDED = frozenset((*_RULES, "Shape", "Size", "Constant"))

@@ -45,7 +45,7 @@ def convolve(builder: Builder, operator: Operator, data: str | None, weights: st
     keys["dilation"] = _pair(dilations)
     kind = "conv1d" if len(kernel) == 1 else "depthwise_conv2d" if depthwise else "conv2d"
     made = builder.emit(operator, kind, [_spatial(builder, operator, value, shape)], keys, channels_last=False)
-    note_formats(builder, operator, made, data, weights)
+    note_formats(builder, made, data, weights)
     builder.finish(operator, made)
 
 
@@ -71,13 +71,14 @@ def transposed_convolution(builder: Builder, operator: Operator) -> None:
     keys |= {name: [0 if "padding" in name else 1, side[0]] if flat else list(side) for name, side in pairs.items()}
     image = builder.view(value, Image(shape[1], 1 if flat else shape[2], shape[-1]), operator)
     made_value = builder.emit(operator, "transposed_conv2d", [image], keys, channels_last=False)
-    note_formats(builder, operator, made_value, operator.input(0), operator.input(1))
+    note_formats(builder, made_value, operator.input(0), operator.input(1))
     builder.finish(operator, made_value)
 
 
 def pool(builder: Builder, operator: Operator) -> None:
     """MaxPool and AveragePool; one window over everything is a global pool."""
-    if len(operator.outputs) > 1 and builder.is_read(operator.outputs[1]):
+    result, *others = operator.outputs
+    if any(builder.is_read(name) for name in others):
         raise builder.error(operator, "the indices of its maxima are read, and dse has no rule for them")
     mode = "max" if operator.type.endswith("MaxPool") else "average"
     value, shape, pads = _padded_input(builder, operator, operator.input(0))
@@ -87,7 +88,7 @@ def pool(builder: Builder, operator: Operator) -> None:
     dilations = _each(operator.attributes, "dilations", len(kernel))
     if any(gap != 1 for gap in dilations):
         raise builder.error(operator, "dilated pooling has no rule")
-    outputs = builder.graph.shape(operator.outputs[0], operator)[2:]
+    outputs = builder.graph.shape(result, operator)[2:]
     source = _spatial(builder, operator, value, shape)
     window = _window(builder, operator, shape[2:], kernel, strides, dilations, pads)
     padded = window["padding"] == "same" or any(_flat(window["padding"]))
@@ -137,8 +138,9 @@ def _check_sides(builder: Builder, operator: Operator, number: int) -> None:
 def _spatial(builder: Builder, operator: Operator, value: Value, shape: Sequence[int]) -> Value:
     """The value as the image or sequence that a tensor N x C x ... is."""
     if shape[0] != builder.graph.batch:
-        message = f"its input {tuple(shape)} has {shape[0]} in the place of the batch ({builder.graph.batch}): something is folded into it"
-        raise builder.error(operator, message, "export the model so that the first dimension is the batch alone")
+        place = f"{shape[0]} in the place of the batch ({builder.graph.batch})"
+        remedy = "export the model so that the first dimension is the batch alone"
+        raise builder.error(operator, f"its input {tuple(shape)} has {place}: something is folded into it", remedy)
     return builder.view(value, Steps(shape[1], shape[2]) if len(shape) == 3 else Image(shape[1], shape[2], shape[3]), operator)
 
 

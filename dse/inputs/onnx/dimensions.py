@@ -9,6 +9,7 @@ from typing import Any
 
 from dse.errors import InputError, Place, Problem
 from dse.inputs.fields import MAX_SIZE
+from dse.inputs.onnx.reading import Proto
 from dse.inputs.schema import MAX_BATCH
 from dse.inputs.wording import near_miss
 
@@ -71,7 +72,7 @@ class GivenInput:
     batch_axis: int = 0
 
 
-def given_inputs(graph: Any, constants: set[str], place: Place) -> list[GivenInput]:  # noqa: ANN401 - protobuf
+def given_inputs(graph: Proto, constants: set[str], place: Place) -> list[GivenInput]:
     """What the graph is given at each run, in order; an unnamed open size is called by its input and place: ``x.2``.
 
     Raises `InputError` for inputs without shapes.
@@ -117,7 +118,7 @@ def _batch_axis(name: str, readers: Mapping[str, Sequence[Any]], rank: int) -> i
 def choose_sizes(
     inputs: Sequence[GivenInput], said: Mapping[str, tuple[int, ...]], *, free_batch: bool, place: Place
 ) -> list[Sizes]:
-    """Every choice of sizes that was asked for. Raises `InputError` that names what is still to be said, and what means nothing."""
+    """Every choice of sizes that was asked for. Raises `InputError` that names what is still to be said."""
     leading = next((entry.dims[entry.batch_axis] for entry in inputs if len(entry.dims) > entry.batch_axis), 1)
     batch_name = leading if isinstance(leading, str) else None
     names = list(dict.fromkeys(dim for entry in inputs for dim in entry.dims if isinstance(dim, str)))

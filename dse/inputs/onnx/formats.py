@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dse.inputs.onnx.building import Builder, Value
-from dse.inputs.onnx.graph import Graph, Operator
+from dse.inputs.onnx.graph import Graph
 from dse.units import FLOATING_FORMATS
 
 _FORMATS: Mapping[int, str] = {
@@ -32,7 +32,7 @@ class Formats:
     file: str
 
 
-def note_formats(builder: Builder, operator: Operator, made: Value, data: str | None, weights: str | None) -> None:
+def note_formats(builder: Builder, made: Value, data: str | None, weights: str | None) -> None:
     """Keep the formats of a product with weights, as its operands lie in the file."""
     if data is None or weights is None:
         return

@@ -17,11 +17,13 @@ ACTIVATIONS: Mapping[str, str] = {
     "Relu": "relu", "ThresholdedRelu": "relu", "LeakyRelu": "leaky_relu", "PRelu": "leaky_relu", "HardSigmoid": "hard_sigmoid",
     "HardSwish": "hard_swish", "Sigmoid": "sigmoid", "Tanh": "tanh", "Gelu": "gelu", "Elu": "elu", "Selu": "elu", "Celu": "elu",
     "Softplus": "softplus", "Mish": "mish", "Swish": "silu", "Silu": "silu",
-    "com.microsoft.Gelu": "gelu", "com.microsoft.FastGelu": "gelu", "com.microsoft.BiasGelu": "gelu", "com.microsoft.QuickGelu": "silu",
+    "com.microsoft.Gelu": "gelu", "com.microsoft.FastGelu": "gelu", "com.microsoft.BiasGelu": "gelu",
+    "com.microsoft.QuickGelu": "silu",
     "com.microsoft.QLinearSigmoid": "sigmoid", "com.microsoft.QLinearLeakyRelu": "leaky_relu",
 }  # fmt: skip
 UNARY: Mapping[str, str] = {
-    "Neg": "negate", "Abs": "absolute", "Exp": "exponential", "Log": "logarithm", "Sqrt": "square_root", "Reciprocal": "reciprocal",
+    "Neg": "negate", "Abs": "absolute", "Exp": "exponential", "Log": "logarithm", "Sqrt": "square_root",
+    "Reciprocal": "reciprocal",
     "Erf": "error_function", "Sin": "sine", "Cos": "cosine", "Floor": "round", "Ceil": "round", "Round": "round", "Sign": "sign",
     "Not": "compare", "IsNaN": "compare", "IsInf": "compare", "CumSum": "shift", "Softsign": "divide", "Tan": "sine",
 }  # fmt: skip
@@ -114,8 +116,9 @@ def combine(builder: Builder, operator: Operator, names: Sequence[str], kind: st
     facts = frozenset({"causal"}) if any(_is_causal(builder, value) for value in operands) else frozenset[str]()
     if len(operands) == 1:
         per_channel = any(_elements(builder, operator, name) in (whole.shape.channels, 1) for name in constants)
-        facts |= {"affine"} if per_channel and kind in _WITH_A_CONSTANT else set()
-        facts |= {"scalar"} if all(_elements(builder, operator, name) == 1 for name in constants) else set()
+        scalar = all(_elements(builder, operator, name) == 1 for name in constants)
+        said = {"affine": per_channel and kind in _WITH_A_CONSTANT, "scalar": scalar}
+        facts |= {name for name, holds in said.items() if holds}
         keys = {"operation": _WITH_A_CONSTANT.get(kind, kind)}
         builder.finish(operator, builder.emit(operator, "elementwise", [whole], keys, facts=facts))
         return

@@ -87,7 +87,7 @@ def _is_looked_up(graph: Graph, name: str) -> bool:
 
 
 def _is_channels_first(graph: Graph, name: str, rank: int) -> bool:
-    """Whether the channels of an input follow its batch: of an image unless it is turned first, of a sequence if it is convolved."""
+    """Whether the channels of an input follow its batch: of an image unless it is turned, of a sequence if it is convolved."""
     waiting, seen = [name], set[str]()
     while waiting and len(seen) < MOST_LOOKED_AT:
         tensor = waiting.pop(0)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dse import __version__
 from dse.errors import InputError, Place, Problem
 from dse.inputs.onnx.building import Builder, Emitted, sides
 from dse.inputs.onnx.dimensions import Sizes, choose_sizes, given_inputs, parse_dims
 from dse.inputs.onnx.formats import Formats, formats_of
 from dse.inputs.onnx.givens import give_inputs
-from dse.inputs.onnx.graph import constant_names, read_graph
+from dse.inputs.onnx.inference import constant_names, read_graph
 from dse.inputs.onnx.naming import input_names, layer_names
 from dse.inputs.onnx.patterns import join_patterns
 from dse.inputs.onnx.reading import read_model
@@ -43,9 +43,9 @@ def import_onnx(
 ) -> str:
     """The text of the workload file that an ONNX model becomes.
 
-    `dims` are sizes of open dimensions (``batch=1,8``; several sizes of another dimension make a network each), `allow` operators to
-    leave out (``ignore:NonZero``), `precision` a number format of all operands. With `free_batch` an open batch need not be said.
-    Raises `InputError`, and `UnsupportedLayer` for operators without a rule.
+    `dims` are sizes of open dimensions (``batch=1,8``; several sizes of another dimension make a network each), `allow`
+    operators to leave out (``ignore:NonZero``), `precision` a number format of all operands. With `free_batch` an open batch
+    need not be said. Raises `InputError`, and `UnsupportedLayer` for operators without a rule.
     """
     path = Path(path)
     said, ignored = parse_dims(dims), _ignored(allow)
@@ -68,18 +68,22 @@ def import_onnx(
         apply_rules(builder, ignored)
         networks.append(_network(builder, sizes, suite, title, precision))
         formats.append(formats_of(builder, precision).network)
-    return write_workload(
-        networks,
-        name=suite,
-        title=f"{title}, from ONNX",
-        batches=choices[0].batches,
-        precision=formats[0],
-        space=space,
-        source=_source(path, model),
-    )
+    try:
+        return write_workload(
+            networks,
+            name=suite,
+            title=f"{title}, from ONNX",
+            batches=choices[0].batches,
+            precision=formats[0],
+            space=space,
+            source=_source(path, model),
+        )
+    except InputError as error:
+        found = [Problem(f"what it becomes is refused: {each.message}", place, each.remedy) for each in error.problems]
+        raise InputError(found) from None
 
 
-def _ignored(allow: Sequence[str]) -> Set[str]:
+def _ignored(allow: Sequence[str]) -> AbstractSet[str]:
     found: set[str] = set()
     for text in allow:
         word, colon, operator = text.partition(":")
@@ -128,7 +132,7 @@ def _written(layer: Emitted, names: Mapping[int, str], formats: Formats) -> dict
 
 def _notes(builder: Builder, formats: Formats) -> str:
     """What was decided, and what is not counted, in words."""
-    said = []
+    said: list[str] = []
     if not formats.stated:
         said.append(f"The file holds {formats.file}; it is counted as deployed, in {formats.network['weights']}.")
     said += [
@@ -143,4 +147,4 @@ def _source(path: Path, model: ModelProto) -> str:
     opset = next((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), "?")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     by = f", made by {maker}" if maker else ""
-    return f"Imported by dse {__version__} from {path.name}, an ONNX model of operator set {opset}{by}; sha256 {digest}"
+    return f"Imported by dse from {path.name}, an ONNX model of operator set {opset}{by}; sha256 {digest}"

@@ -1,7 +1,8 @@
 """Operators that together are one function: exporters write a normalisation or a GELU as half a dozen of them.
 
-A pattern is a region of the graph: operators between one tensor and another of the same shape, whose other operands are all constants
-and whose inner tensors nobody else reads. Which operators stand in it says what it is; the region then becomes one operator.
+A pattern is a region of the graph: operators between one tensor and another of the same shape, whose other operands are all
+constants and whose inner tensors nobody else reads. Which operators stand in it says what it is; the region then becomes one
+operator.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ Test = Callable[[Counter[str]], bool]
 class Pattern:
     """A function by the operators that stand in its region: `trigger` begins the search, `is_it` tells from their counts.
 
-    `affine`: a scale and a shift by constants may follow. `gated`: what the trigger leads to is multiplied by something else of the
-    region, as in x·sigmoid(x).
+    `affine`: a scale and a shift by constants may follow. `gated`: what the trigger leads to is multiplied by something else of
+    the region, as in x·sigmoid(x).
     """
 
     makes: str

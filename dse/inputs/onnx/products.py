@@ -74,7 +74,7 @@ def _weighted(builder: Builder, operator: Operator, data: str, weights: str, *, 
         source = builder.view(value, Steps(inner * groups, steps), operator)
         keys = {"in": inner * groups, "filters": outer * groups, "kernel": 1, "groups": groups}
         made = builder.emit(operator, "conv1d", [source], keys)
-    note_formats(builder, operator, made, data, weights)
+    note_formats(builder, made, data, weights)
     return Value(layer=made.layer, shape=made.shape, channels_last=True)
 
 

@@ -11,6 +11,9 @@ from dse.inputs.wording import near_miss
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+Proto = Any
+"""A message of protobuf, which has no types here."""
+
 MAX_BYTES = 2**31
 """Most bytes of a protobuf message, and so of a model with its weights inside."""
 

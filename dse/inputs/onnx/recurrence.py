@@ -34,7 +34,7 @@ def recurrent(builder: Builder, operator: Operator) -> None:
     _note_aside(builder, operator)
     source = builder.view(builder.value(data, operator), Steps(shape[2], steps), operator)
     made = builder.emit(operator, operator.type.lower(), [source], keys, channels_last=True)
-    note_formats(builder, operator, made, data, operator.input(1))
+    note_formats(builder, made, data, operator.input(1))
     if every:
         builder.finish(operator, made)
     if last:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 
 from dse.errors import Place, Problem, UnsupportedLayer
 from dse.inputs.onnx import attention, convolutions, functions, movement, products, recurrence
@@ -34,10 +35,11 @@ RULES: Mapping[str, Rule] = {
     "GRU": recurrence.recurrent,
     "RNN": recurrence.recurrent,
     "Attention": attention.attention,
+    "RotaryEmbedding": attention.rotary_embedding,
 }
 
 
-def apply_rules(builder: Builder, ignored: Set[str]) -> None:
+def apply_rules(builder: Builder, ignored: AbstractSet[str]) -> None:
     """Make the layers of all operators.
 
     Raises `UnsupportedLayer` that names every operator without a rule, and its node, unless it is to be ignored.

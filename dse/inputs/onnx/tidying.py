@@ -1,7 +1,7 @@
 """Layers as a person would write them: what rides on a layer becomes its key, attention and stacks become one layer.
 
-Each step works on the layers of a `Builder`, by number, and leaves the operations what they are, but for what `dse.workload.attention`
-does by itself: scales and masks of the scores belong to it.
+Each step works on the layers of a `Builder`, by number, and leaves the operations what they are, but for what
+`dse.workload.attention` does by itself: scales and masks of the scores belong to it.
 """
 
 from __future__ import annotations
