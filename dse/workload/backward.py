@@ -23,6 +23,7 @@ most min(tokens, vocabulary) rows are touched, and as many are assumed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -82,6 +83,7 @@ class _Backward:
         self._embeddings = embeddings
         self._trained = _trained(forward.steps, embeddings)
         self._gradients: dict[str, _Gradient] = {}
+        self._named = Counter[str]()
         self._index = len(forward.steps) - 1
 
     def run(self) -> None:
@@ -121,8 +123,10 @@ class _Backward:
         return name
 
     def _emit(self, of: Step, suffix: str, operation: Operation, inputs: Sequence[str], output: str) -> None:
+        name = f"{of.name}.{suffix}"
+        self._named[name] += 1
         step = Step(
-            name=f"{of.name}.{suffix}",
+            name=name if self._named[name] == 1 else f"{name}.{self._named[name]}",
             layer=of.layer,
             kind=of.kind,
             operation=operation,
@@ -235,17 +239,22 @@ class _Backward:
     def _multiply(self, step: Step, operation: VectorOperation) -> None:
         """The gradient of each factor: that of the product times the other factors, summed where the factor was spread.
 
-        A factor that the product overwrote is the product over the others.
+        A factor that the product overwrote is the product over the others. Where tensors make up a factor side by side, each has
+        the part of the product that it met.
         """
         result, above = self._made[step.output], self._gradients[step.output]
+        factors = round(operation.ops_per_element + 1)
+        in_parts = sum(self._made[name].elements for name in step.inputs) == factors * result.elements
         for number, name in enumerate(step.inputs, start=1):
             if name not in self._trained:
                 continue
             own, suffix = self._made[name], "backward" if number == 1 else f"backward.{number}"
             others = tuple(other for other in step.inputs if other != name)
             read = sum(tensor.elements * tensor.bits for tensor in (result, *(self._made[other] for other in others)))
+            if in_parts:
+                read = factors * own.elements * own.bits
             work = VectorOperation(
-                elements=operation.elements,
+                elements=own.elements if in_parts else operation.elements,
                 ops_per_element=operation.ops_per_element,
                 read_bits=read,
                 written_bits=own.elements * own.bits,

@@ -28,8 +28,20 @@ LLAMA = {
     "vocab_size": 128256,
 }
 LLAMA_2 = LLAMA | {"intermediate_size": 11008, "num_key_value_heads": 32, "vocab_size": 32000, "torch_dtype": "float16"}
-MISTRAL = LLAMA | {"model_type": "mistral", "vocab_size": 32000, "sliding_window": 4096, "max_position_embeddings": 32768}
-MIXTRAL = MISTRAL | {"model_type": "mixtral", "sliding_window": None, "num_local_experts": 8, "num_experts_per_tok": 2}
+MISTRAL = LLAMA | {
+    "architectures": ["MistralForCausalLM"],
+    "model_type": "mistral",
+    "vocab_size": 32000,
+    "sliding_window": 4096,
+    "max_position_embeddings": 32768,
+}
+MIXTRAL = MISTRAL | {
+    "architectures": ["MixtralForCausalLM"],
+    "model_type": "mixtral",
+    "sliding_window": None,
+    "num_local_experts": 8,
+    "num_experts_per_tok": 2,
+}
 BERT = {
     "architectures": ["BertForMaskedLM"],
     "model_type": "bert",
@@ -273,6 +285,9 @@ def without(config, key):
         (MISTRAL | {"layer_types": ["full_attention", "sliding_attention"]}, "layer_types has no rule"),
         (MIXTRAL | {"num_experts_per_tok": 9}, "9 experts for each token are more than the 8 there are"),
         (BERT | {"architectures": ["BertLMHeadModel"]}, "the architecture 'BertLMHeadModel' has no rule\n    name another"),
+        (LLAMA | {"architectures": ["LlamaForTokenClassification"]}, "no rule\n    --architecture LlamaForCausalLM counts"),
+        (LLAMA | {"architectures": {"a": 1}}, "architectures must be a list of names, got {'a': 1}"),
+        (BERT | {"architectures": [3]}, "architectures must be a list of names, got [3]"),
         (BERT | {"position_embedding_type": "relative_key"}, "position_embedding_type: 'relative_key' has no rule"),
         (VIT | {"patch_size": 500}, "a patch of 500 is larger than the image of 224"),
         ("[1, 2]", "config.json: holds [1, 2]; a config.json is an object"),

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 import pytest
 
-from dse.inputs.workloads import load_workload
+from dse.inputs.document import read_text
+from dse.inputs.workloads import load_workload, workload_from
 from dse.workload.attention import Attention
 from dse.workload.elementwise import ActivationLayer, Combine, GlobalPool, Normalisation, Pool2d
 from dse.workload.gradients import input_gradient, weight_gradient
@@ -325,3 +326,26 @@ class TestPublished:
         forward = self.SCENARIOS["bert_base"].network.macs(32)
         extra = self.SCENARIOS["bert_sqrt"].lower().macs - self.SCENARIOS["bert_base"].lower().macs
         assert 0.7 * forward < extra < forward
+
+
+def test_a_factor_in_parts_has_its_parts_of_the_gradient():
+    """w times two vectors side by side, of 3 and 5: each part meets its own 3 or 5 products, and no more is read for it."""
+    text = """
+name: parts
+batches: [2]
+phase: {training: {optimiser: sgd}}
+networks:
+  - name: net
+    input: {features: 4}
+    layers:
+      - {name: a, kind: linear, features: 3, from: input}
+      - {name: b, kind: linear, features: 5, from: input}
+      - {name: w, kind: linear, features: 8, from: input}
+      - {name: side, kind: concat, from: [a, b]}
+      - {name: product, kind: multiply, from: [w, side]}
+      - {name: sum, kind: add, from: [product, side]}
+"""
+    (scenario,) = workload_from(read_text(text)).scenarios
+    steps = [step for step in scenario.lower().steps if step.name.startswith("product.backward")]
+    assert sorted(step.operation.elements for step in steps if not step.name.endswith("sum")) == [2 * 3, 2 * 5, 2 * 8]
+    assert len({step.name for step in scenario.lower().steps}) == len(scenario.lower().steps)

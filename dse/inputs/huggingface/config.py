@@ -95,6 +95,17 @@ class Config:
             self.refuse(key, f"{key} must be a text, got {shorten(value)}")
         return value
 
+    @property
+    def architecture(self) -> str | None:
+        """The class that the config names first; None where it names none."""
+        named = self._asked("architectures")
+        if named is None or named == []:
+            return None
+        names = cast("list[object]", named) if isinstance(named, list) else [None]
+        if not isinstance(names[0], str):
+            self.refuse("architectures", f"architectures must be a list of names, got {shorten(cast('object', named))}")
+        return names[0]
+
     def raw(self, key: str) -> Any:  # noqa: ANN401 - whatever stands in the file
         """The value as it stands; None where there is none."""
         return self._asked(key)

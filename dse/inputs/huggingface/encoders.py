@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from dse.inputs.huggingface.config import Config
 from dse.inputs.huggingface.model import (
     INPUT,
@@ -167,15 +165,14 @@ def vit(config: Config, lengths: Lengths) -> Model:
 
 def head_of(config: Config, family: str, known: tuple[str, ...]) -> str:
     """Which head the architecture has, "Model" where the config names none. Raises `InputError` for one that has no rule."""
-    named = config.raw("architectures")
-    if named is None or named == []:
+    first = config.architecture
+    if first is None:
         return "Model"
-    first: object = cast("list[object]", named)[0] if isinstance(named, list) else named
     by_class = {f"{family}{head}": head for head in known}
     if first not in by_class:
         message = f"the architecture {first!r} has no rule"
         config.refuse("architectures", message, f"name another with --architecture: {', '.join(by_class)}")
-    return by_class[str(first)]
+    return by_class[first]
 
 
 def labels_of(config: Config) -> int:

@@ -29,6 +29,16 @@ FAMILIES: Mapping[str, Callable[[Config, Lengths], Model]] = {
 }
 """Families by the model_type of a config."""
 
+ARCHITECTURES: Mapping[str, tuple[str, ...]] = {
+    "gpt2": ("GPT2LMHeadModel",),
+    "llama": ("LlamaForCausalLM",),
+    "mistral": ("MistralForCausalLM",),
+    "mixtral": ("MixtralForCausalLM",),
+    "t5": ("T5ForConditionalGeneration", "T5WithLMHeadModel"),
+    "whisper": ("WhisperForConditionalGeneration",),
+}
+"""What the families that write text are known as, with the head that gives the next token; the others have several heads."""
+
 DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 DEFAULT_FORMAT = "int8"
 
@@ -64,6 +74,7 @@ def import_huggingface(
         config.refuse("model_type", message, f"{near_miss(config.model_type, FAMILIES)}known are: {', '.join(FAMILIES)}")
     if architecture is not None:
         config.keys["architectures"] = [architecture]
+    _check_architecture(config)
     formats = _formats(config, precision)
     model = FAMILIES[config.model_type](config, Lengths(prefill=tuple(prefill) or None, decode=tuple(decode) or None))
     _check_unique(model)
@@ -82,6 +93,14 @@ def import_huggingface(
     if unseen:
         notes.append(f"keys of {config.file} that no rule looks at: {', '.join(unseen)}")
     return FromHuggingFace(text=text, parameters=model.parameters, notes=tuple(notes))
+
+
+def _check_architecture(config: Config) -> None:
+    """Refuse another head than that which gives the next token."""
+    known, named = ARCHITECTURES.get(config.model_type), config.architecture
+    if known and named is not None and named not in known:
+        message = f"the architecture {named!r} has no rule"
+        config.refuse("architectures", message, f"--architecture {known[0]} counts the model with that head")
 
 
 def _title(config: Config, path: Path, name: str | None) -> str:
