@@ -143,7 +143,9 @@ def test_a_shared_study_goes_on_by_itself(dse, tmp_path, no_pictures):
 def test_an_evaluator_has_a_process_of_its_own(dse, tmp_path, no_pictures):
     """It fails, hangs, dies and talks nonsense: each is recorded with its design, and nothing that it prints is in the result."""
     (tmp_path / "sim.py").write_text(EVALUATOR)
-    ran = dse("search", "mlp", "--space", "three_knobs", *SMALL, "--evaluator", "sim:cycles", "--evaluator-timeout", "1", "--json")
+    ran = dse(
+        "search", "mlp", "--space", "three_knobs", *SMALL, "--evaluator", "sim:cycles", "--evaluator-timeout", "1", "--json"
+    )
     assert ran.code == 0, ran.err
     record = json.loads(ran.out)["record"]
     assert record["opinions"] == {"ok": 4, "failed": 4, "timed_out": 2, "bad_value": 2}
