@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
+from dse.errors import StorageError
 from dse.search.storage import close_storage, open_storage
 
 DSE = [sys.executable, "-c", "from dse.cli import main; main()", "search", "mlp", "--space", "three_knobs"]
@@ -39,6 +40,27 @@ def started(folder, *options):
         text=True,
         start_new_session=True,
     )
+
+
+def states_of(url, name):
+    """How many trials of a study are in each state; none while there is no such study."""
+    try:
+        storage = open_storage(url)
+    except StorageError:
+        return Counter()
+    try:
+        return Counter(trial.state for trial in optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False))
+    except KeyError:
+        return Counter()
+    finally:
+        close_storage(storage)
+
+
+def waited_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.3)
 
 
 def sleepers():
@@ -73,7 +95,7 @@ def test_ctrl_c_keeps_what_an_evaluator_said(tmp_path):
     worker = started(
         tmp_path, "--trials", "40", "--evaluator", "sim:slowly", "--storage", "sqlite:///study.db", "--study", "mine"
     )
-    time.sleep(15)
+    waited_for(lambda: states_of(f"sqlite:///{tmp_path}/study.db", "mine")[TrialState.COMPLETE] >= 2)
     worker.send_signal(signal.SIGINT)
     _, err = worker.communicate(timeout=60)
     assert worker.returncode == 130, err
@@ -81,13 +103,7 @@ def test_ctrl_c_keeps_what_an_evaluator_said(tmp_path):
     tried = pd.read_csv(folder / "trials.csv")
     assert 1 <= len(tried) < 40
     assert (tried["evaluator_status"] == "ok").all()
-    storage = open_storage(f"sqlite:///{tmp_path}/study.db")
-    try:
-        states = Counter(
-            trial.state for trial in optuna.load_study(study_name="mine", storage=storage).get_trials(deepcopy=False)
-        )
-    finally:
-        close_storage(storage)
+    states = states_of(f"sqlite:///{tmp_path}/study.db", "mine")
     assert states[TrialState.RUNNING] == 0
     assert states[TrialState.COMPLETE] == len(tried)
     command = [*DSE[:4], "--resume", "latest"]
@@ -107,11 +123,7 @@ def test_what_an_evaluator_started_ends_with_it(tmp_path, how):
         _, err = worker.communicate(timeout=120)
         assert worker.returncode == 0, err
     else:
-        end = time.monotonic() + 60
-        while not sleepers() and time.monotonic() < end:
-            time.sleep(0.2)
-        assert sleepers()
+        waited_for(sleepers)
         worker.kill()
         worker.communicate(timeout=60)
-        time.sleep(1)
-    assert not sleepers()
+    waited_for(lambda: not sleepers(), seconds=10)
