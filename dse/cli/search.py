@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from dse import __version__
 from dse.cli.app import app
 from dse.cli.console import EXIT_INTERRUPTED, EXIT_SYSTEM, print_json, print_result, say
 from dse.cli.options import (
@@ -103,7 +104,7 @@ def search(
     stated = {"WORKLOAD": workload, "--space": space, "--across": across, "--budget": budget, "--set": fixed}
     stated["--objectives"] = objectives
     check_search(stated, resume=resume, storage=storage, study=study, grace=grace, evaluator=evaluator, timeout=evaluator_timeout)
-    earlier = None if resume is None else load_earlier(find_run(resume, output))
+    earlier = None if resume is None else load_earlier(find_run(resume, output), __version__)
     if earlier is None:
         assert workload is not None
         job = load_job(workload, space, across=across, budget=budget or (), objectives=objectives, fixed=fixed or ())

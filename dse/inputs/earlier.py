@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from dse import __version__
 from dse.errors import InputError, Problem
 from dse.inputs.job import Job, load_job
 from dse.inputs.wording import near_miss
@@ -58,8 +57,11 @@ def _runs(output: Path) -> list[Path]:
     return [each for each in folders if not each.name.startswith(".") and (each / "manifest.json").is_file()]
 
 
-def load_earlier(folder: Path) -> EarlierRun:
-    """Read a run's folder. Raises `InputError` if it is none of `dse search`, or if its inputs are not what they were."""
+def load_earlier(folder: Path, version: str) -> EarlierRun:
+    """Read a run's folder, for dse of this `version`.
+
+    Raises `InputError` if it is none of `dse search`, or if its inputs are not what they were.
+    """
     manifest = _manifest(folder)
     stated: dict[str, Any] | None = manifest.get("settings")
     files: list[dict[str, Any]] = manifest.get("inputs", [])
@@ -78,7 +80,7 @@ def load_earlier(folder: Path) -> EarlierRun:
     trials = _trials(table)
     here = len(trials) if "origin" not in trials.columns else int((trials["origin"] == "this run").sum())
     left = max(0, int(stated["trials"]) - here) if manifest.get("interrupted") else 0
-    return EarlierRun(folder=folder, job=job, trials=trials, settings=stated, left=left, notes=_notes(manifest))
+    return EarlierRun(folder=folder, job=job, trials=trials, settings=stated, left=left, notes=_notes(manifest, version))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def _trials(table: Path) -> pd.DataFrame:
         raise InputError(Problem(f"{table} cannot be read: {error}")) from error
 
 
-def _notes(manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    if manifest.get("dse") == __version__:
+def _notes(manifest: Mapping[str, Any], version: str) -> tuple[str, ...]:
+    if manifest.get("dse") == version:
         return ()
-    return (f"the run was made by dse {manifest.get('dse')}, this is {__version__}: its designs are evaluated again",)
+    return (f"the run was made by dse {manifest.get('dse')}, this is {version}: its designs are evaluated again",)

@@ -129,7 +129,7 @@ def test_what_comes_late_is_not_lost(join, knobs):
     finished = sorted(trial.values[0] for trial in watcher.look().finished)
     assert finished == [1.0, 2.0]
     watcher.board.give_up([1, 2])
-    assert states(watcher).count(TrialState.COMPLETE) == 2
+    assert states(join()).count(TrialState.COMPLETE) == 2
 
 
 def test_a_worker_that_leaves_gives_its_trials_back(join, knobs):
