@@ -75,13 +75,15 @@ def test_the_curve_is_brute_force_at_every_budget(space, of, objective):
 def test_a_part_of_the_range_is_a_part_of_the_curve(space):
     """Steps, marginal values and the mark of what is worth it do not depend on the range asked for."""
     workload = scenario_of("mlp")
-    whole = dse.budget_curve(workload, SMALL[space])
+    pays = {"more_fraction": 0.5, "worth_fraction": 0.3}
+    whole = dse.budget_curve(workload, SMALL[space], **pays)
     low, high = whole.costs[1] * 1.0001, whole.costs[-2] * 1.0001
-    part = dse.budget_curve(workload, SMALL[space], from_=float(low), to=float(high), points=5)
+    part = dse.budget_curve(workload, SMALL[space], from_=float(low), to=float(high), points=5, **pays)
     kept = whole.steps.iloc[1 : len(whole) - 1].reset_index(drop=True)
     apart = ["change", "knee", "worth"]
     assert part.steps.drop(columns=apart).equals(kept.drop(columns=apart))
     assert part.worth_value == whole.worth_value
+    assert part.costs[part.steps["worth"]].tolist() == [whole.worth_value]
     budgets = part.samples["budget_usd"].to_numpy()
     assert (budgets[0], budgets[-1]) == (low, high)
     for budget, row in zip(budgets, part.samples["row"], strict=True):
