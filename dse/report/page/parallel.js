@@ -4,7 +4,6 @@ function parallelAxes() {
   return [...free.map((p) => ({ name: p.name, title: wordsOf(p.name), parameter: p })), ...shown.map((m) => ({ name: m.name, title: m.name, metric: m }))];
 }
 const LINES = 700;
-const shortText = (text) => text.replace("weight_stationary_double_buffered", "ws double").replace("weight_stationary", "ws").replace("output_stationary", "os").replace("input_stationary", "is").replace("row_stationary", "rs").replace("dot_product", "dot");
 
 function drawParallel() {
   const figure = byId("parallel");

@@ -4,6 +4,7 @@ const metric = Object.fromEntries(metrics.map((m) => [m.name, m]));
 const free = data.parameters.filter((p) => p.values.length > 1);
 const place = Object.fromEntries(free.map((p, i) => [p.name, i]));
 const wordsOf = (name) => name.replaceAll("_", " ").replace("sram", "SRAM");
+const shortText = (text) => text.replace("weight_stationary_double_buffered", "ws double").replace("weight_stationary", "ws").replace("output_stationary", "os").replace("input_stationary", "is").replace("row_stationary", "rs").replace("dot_product", "dot");
 const letterOf = (row) => front.letters[row] || null;
 const detailOf = Object.fromEntries(data.designs.map((d) => [d.letter, d]));
 const state = { at: Math.max(0, front.rows.indexOf(front.knee)), brushes: {}, words: [] };
@@ -18,7 +19,7 @@ const choiceText = (parameter, part, at) => (parameter.values.length > 1 ? param
 function describe(part, at) {
   const fixed = data.parameters.filter((p) => p.values.length > 1 || ["sram", "memory", "frequency"].includes(p.name));
   return [...metrics.filter((m) => m.objective || ["price", "area", "power"].includes(m.name)).map((m) => [m.name, show(value(part, at, m.name), m.dimension)]),
-    ...fixed.map((p) => [wordsOf(p.name), choiceText(p, part, at)])];
+    ...fixed.map((p) => [wordsOf(p.name), shortText(choiceText(p, part, at))])];
 }
 
 // The lettered design that stands in for one without layer detail: nearest in the logarithms of the objectives.
