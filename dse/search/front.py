@@ -55,10 +55,29 @@ def certificate(covered: int, size: int, *, interrupted: bool = False) -> Certif
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a front was found and how good it is (`dse.search.ladder.judged`).
+
+    `why`: the rung of the ladder, in a sentence. Against the exact front of `n_exact` designs, where it is known: the share of its
+    hypervolume up to its own reference point, `epsilon` (every design of the exact front is within a factor of 1 + epsilon of one
+    of these in every objective), and how many of these are on it. Else `share_of_best` is that of the `n_best` best known.
+    """
+
+    why: str
+    hypervolume_share: float | None = None
+    epsilon: float | None = None
+    n_exact: int | None = None
+    n_certified: int = 0
+    share_of_best: float | None = None
+    n_best: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
     """The non-dominated feasible designs of a search, ordered by the first objective.
 
-    `designs`: one row a design (parameters, metrics in SI with their unit in the name, latency per scenario, `knee`);
+    `designs`: one row a design (parameters, metrics in SI with their unit in the name, latency per scenario, `knee`, and
+    `certified`: whether it is proved that no design of the space dominates it);
     `trials`: every evaluated design in order; `indices`: parameter indices of `designs`, shape (designs, parameters);
     `hypervolume`: decades to the power of the objectives, up to `reference` (SI, as losses).
     """
@@ -75,6 +94,7 @@ class Front:
     sampler: str
     seed: int | None
     interrupted: bool = False
+    standing: Standing | None = None
 
     def __len__(self) -> int:
         return len(self.designs)
@@ -217,6 +237,7 @@ def make_front(
     designs = table(space, scored)
     knee = pareto.knee(scored.losses)
     designs["knee"] = np.arange(len(designs)) == knee
+    designs["certified"] = certificate.kind == "exact"
     reference = pareto.reference_point(values)
     return Front(
         workload=workload,

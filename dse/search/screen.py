@@ -33,7 +33,7 @@ MOST_EVALUATIONS = 120_000
 
 LEAST_EVALUATIONS = 20_000
 
-CELLS = 1.5e9
+CELLS = 6e7
 """Operations x designs of a default screening: a few seconds on two cores."""
 
 POPULATION = 1000
