@@ -23,6 +23,7 @@ from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.advice_table import advice_json
 from dse.report.info import label
+from dse.report.standing import standing_json
 from dse.search.front import Front
 from dse.workload.memory import scenario_memory
 from dse.workload.phases import Training
@@ -50,6 +51,7 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
                 "epsilon": front.certificate.epsilon,
             }
         ),
+        "standing": standing_json(front.standing),
         "sampler": front.sampler,
         "seed": front.seed,
         "trials": len(front.trials),

@@ -16,6 +16,7 @@ from dse.hardware.design import Design
 from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.info import DIMENSION, label
+from dse.report.standing import certified_mark, certified_note, standing_lines
 from dse.search.front import METRIC_COLUMNS, Front
 from dse.units import OPS_PER_MAC, format_quantity
 from dse.workload.memory import scenario_memory
@@ -80,6 +81,7 @@ def _heading(front: Front) -> RenderableType:
         Text(f"wanted: {wanted}"),
         Text(f"budget: {budget or 'none'}"),
         Text(front.certificate.statement),
+        *(Text(line) for line in standing_lines(front)),
     )
 
 
@@ -135,7 +137,7 @@ def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> Re
         mark = "*" if row == front.knee else " "
         values = [format_quantity(float(line[METRIC_COLUMNS[name]]), DIMENSION[name]) for name in extra]
         table.add_row(
-            f"{label(position)}{mark}",
+            f"{label(position)}{certified_mark(front, row)}{mark}",
             array_text(design),
             FLOW[design.dataflow] + ("" if design.double_buffer else "/1"),
             f"{design.frequency_hz / 1e6:.0f}",
@@ -150,7 +152,7 @@ def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> Re
         )
     legend = ", ".join(f"{short} {FLOW_LEGEND[short]}" for short in FLOW_LEGEND if short in flows)
     single = ", /1 single-buffered SRAM" if any(not result.design.double_buffer for result in results) else ""
-    note = f"* knee; flow: {legend}{single}. {_others(front, results, rows)}".rstrip()
+    note = f"* knee; {certified_note(front)}flow: {legend}{single}. {_others(front, results, rows)}".rstrip()
     return Group(table, Text(note, style="dim"))
 
 

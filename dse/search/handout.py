@@ -43,6 +43,9 @@ MOST_RANKED = 4_000
 GREEDY = 100
 """Designs that a correction chooses one by one."""
 
+AFTER_INTERRUPT = 50
+"""Designs that are still handed out where Ctrl-C came while the front was sought: the best of what there was is kept."""
+
 RANDOM = 256
 """Designs drawn where no neighbour is left."""
 
@@ -75,6 +78,7 @@ class Handout:
     _differs: bool = False
     _next_fit: int = FIRST_FIT
     _rings: int = 0
+    _handed: int = 0
 
     def __post_init__(self) -> None:
         self._axes = Axes.of(self.space)
@@ -97,6 +101,9 @@ class Handout:
     def next(self, skip: int = 0) -> IntColumn:
         """The next row that was not taken, or the one `skip` rows after it, for others are about to take those."""
         self._begin()
+        if self.known is not None and self.known.interrupted and self._handed >= AFTER_INTERRUPT:
+            raise KeyboardInterrupt
+        self._handed += 1
         if self._differs and len(self._told) >= self._next_fit:
             self._correct()
         while True:

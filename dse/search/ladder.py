@@ -33,6 +33,9 @@ EXACT_SECONDS = 10.0
 MODEL = "model"
 """Name of the sampler that hands out what the ladder found (`dse.search.sampler`)."""
 
+OPINIONS = "evaluator_status"
+"""A column of designs whose figures are partly an evaluator's: they do not compare with a front of the model's."""
+
 PATIENCE = 6.0
 """An exact front is given up after so many times `EXACT_SECONDS`: the estimate was wrong."""
 
@@ -44,6 +47,7 @@ class Known:
     """The best front that is known without a trial: rows, shape (designs, parameters), and losses, shape (designs, objectives).
 
     `why` says in one sentence which rung it comes from. `nearest`: where there is no feasible design, the row to begin at.
+    `interrupted`: Ctrl-C came while it was sought, and this is what there was.
     """
 
     is_exact: bool
@@ -52,6 +56,7 @@ class Known:
     nearest: IntColumn
     seconds: float
     why: str
+    interrupted: bool = False
 
 
 _kept: deque[tuple[Workload, Space, int, Known]] = deque(maxlen=4)
@@ -95,7 +100,7 @@ def exact_seconds(workload: Workload, space: Space) -> float:
 def known_front(workload: Workload, space: Space, seed: int, *, on_progress: Progress | None = None) -> Known:
     """The exact front where that is cheap by `exact_seconds`, else that of a screening; found once and then remembered.
 
-    `on_progress(done, of)` counts designs covered, or designs evaluated. Ctrl-C is passed on.
+    `on_progress(done, of)` counts designs covered, or designs evaluated. Ctrl-C ends it with what there is.
     """
     for at_workload, at_space, at_seed, known in reversed(_kept):
         if (known.is_exact or at_seed == seed) and at_workload == workload and at_space == space:
@@ -104,7 +109,8 @@ def known_front(workload: Workload, space: Space, seed: int, *, on_progress: Pro
     known = _exact(workload, space, expected, on_progress) if expected <= EXACT_SECONDS else None
     if known is None:
         known = _screened(workload, space, seed, expected, on_progress)
-    _kept.append((workload, space, seed, known))
+    if not known.interrupted:
+        _kept.append((workload, space, seed, known))
     return known
 
 
@@ -115,8 +121,9 @@ def exact_if_cheap(workload: Workload, space: Space, *, on_progress: Progress | 
             return known if known.is_exact else None
     expected = exact_seconds(workload, space)
     known = _exact(workload, space, expected, on_progress) if expected <= EXACT_SECONDS else None
-    if known is not None:
-        _kept.append((workload, space, 0, known))
+    if known is None or known.interrupted:
+        return None
+    _kept.append((workload, space, 0, known))
     return known
 
 
@@ -135,23 +142,19 @@ def _exact(workload: Workload, space: Space, expected: float, on_progress: Progr
             losses=np.zeros((0, len(space.objectives))),
             nearest=np.array(row, dtype=np.int64),
             seconds=time.monotonic() - begun,
-            why=f"exact: none of the {space.size:,} designs keeps every limit",
+            why=f"exact, and none of the {space.size:,} designs keeps every limit",
         )
-    if found.interrupted:
-        raise KeyboardInterrupt
-    if found.certificate.kind != "exact":
-        return None
     took = time.monotonic() - begun
+    if found.certificate.kind != "exact" and not found.interrupted:
+        return None
     return Known(
-        is_exact=True,
+        is_exact=found.certificate.kind == "exact",
+        interrupted=found.interrupted,
         rows=found.indices,
         losses=losses_of(found.designs, space),
         nearest=found.indices[0],
         seconds=took,
-        why=(
-            f"exact: the whole front of {space.size:,} designs was expected within {EXACT_SECONDS:.0f} s "
-            f"({_seconds(expected)}) and took {_seconds(took)}"
-        ),
+        why=f"exact, for the whole front of {space.size:,} designs was expected to take {_seconds(expected)}",
     )
 
 
@@ -159,13 +162,14 @@ def _screened(workload: Workload, space: Space, seed: int, expected: float, on_p
     found = screen(workload, space, seed=seed, on_progress=on_progress)
     return Known(
         is_exact=found.exhausted,
+        interrupted=found.interrupted,
         rows=found.rows,
         losses=found.losses,
         nearest=found.nearest,
         seconds=found.seconds,
         why=(
-            f"vectorised search: an exact front was expected to take {_seconds(expected)}, over {EXACT_SECONDS:.0f} s (`dse front` "
-            f"finds it); {found.evaluated:,} designs evaluated in {_seconds(found.seconds)}"
+            f"vectorised search of {found.evaluated:,} designs, for an exact front (`dse front`) was expected to take "
+            f"{_seconds(expected)}, more than {EXACT_SECONDS:.0f} s"
         ),
     )
 
@@ -174,14 +178,14 @@ def _seconds(value: float) -> str:
     return "under 1 s" if value < 1 else f"{value:.0f} s" if value < 300 else f"{value / 60:.0f} min" if value < 7200 else "hours"
 
 
-def judged(front: Front, *, on_progress: Progress | None = None) -> Front:
+def with_standing(front: Front, *, on_progress: Progress | None = None) -> Front:
     """The front with its `standing`: the rung it comes from, and how it compares with the exact front where that is known.
 
     The exact front is found for this if it is cheap. Designs that are on it are marked in the column `certified`; where all of it
     was found, the certificate says so.
     """
     if front.certificate.kind == "exact" or front.space.size == 1:
-        why = "exact: every design of the space was evaluated or bounded"
+        why = "exact, for every design of the space was evaluated or bounded"
         standing = Standing(why=why, hypervolume_share=1.0, epsilon=0.0, n_exact=len(front), n_certified=len(front))
         return replace(front, standing=standing)
     known = known_front(front.workload, front.space, front.seed or 0, on_progress=on_progress) if front.sampler == MODEL else None
@@ -189,18 +193,21 @@ def judged(front: Front, *, on_progress: Progress | None = None) -> Front:
     if known is None:
         exact = exact_if_cheap(front.workload, front.space, on_progress=on_progress)
     why = f"Optuna's sampler {front.sampler}, as asked for" if known is None else known.why
+    seconds = None if known is None else known.seconds
     losses = losses_of(front.designs, front.space)
     best = exact or known
-    if best is None or not len(best.losses):
-        return replace(front, standing=Standing(why=why))
+    if best is None or not len(best.losses) or OPINIONS in front.designs.columns:
+        return replace(front, standing=Standing(why=why, seconds=seconds))
     if exact is None:
         return replace(
-            front, standing=Standing(why=why, n_best=len(best.losses), share_of_best=pareto.share(losses, best.losses))
+            front,
+            standing=Standing(why=why, seconds=seconds, n_best=len(best.losses), share_of_best=pareto.share(losses, best.losses)),
         )
     on_it = {row.tobytes() for row in exact.losses}
     certified = np.array([row.tobytes() in on_it for row in losses], dtype=np.bool_)
     standing = Standing(
         why=why,
+        seconds=seconds,
         hypervolume_share=pareto.share(losses, exact.losses),
         epsilon=pareto.epsilon(losses, exact.losses),
         n_exact=len(exact.losses),

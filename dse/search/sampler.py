@@ -87,16 +87,16 @@ class ModelSampler(BaseSampler):
         """A parameter that is none of the space's: drawn at random."""
         return self._otherwise.sample_independent(study, trial, param_name, param_distribution)
 
-    def propose(self, study: Study, count: int) -> IntColumn:
-        """The next `count` designs as rows of indices, for trials that are added all at once and not asked for one by one."""
+    def plan(self, study: Study, n: int) -> IntColumn:
+        """The next `n` designs, shape (n, parameters): for trials that are added all at once and not asked for one by one."""
         with self._lock:
             view = self._view(study)
             self._look(view, study.get_trials(deepcopy=False), None)
             rows: list[IntColumn] = []
-            for _ in range(count):
+            for _ in range(n):
                 rows.append(view.handout.next())
                 view.handout.take(rows[-1])
-        return np.array(rows, dtype=np.int64).reshape(count, len(self.space.parameters))
+        return np.array(rows, dtype=np.int64).reshape(n, len(self.space.parameters))
 
     def _view(self, study: Study) -> _View:
         return self._views.setdefault(

@@ -70,6 +70,7 @@ class Screened:
     feasible: int
     seconds: float
     exhausted: bool
+    interrupted: bool
 
 
 def evaluations(work: Work, space: Space) -> int:
@@ -90,6 +91,7 @@ def screen(
     """Search `space` with at most `most` evaluations (default: `evaluations`) and, if given, about so many seconds.
 
     A space of no more designs than that is evaluated whole. `on_progress(evaluated, front)` is called after each step.
+    Ctrl-C ends it with what was found.
     """
     begun = time.monotonic()
     pool = Pool(
@@ -98,12 +100,16 @@ def screen(
         most=evaluations(work_of(workload), space) if most is None else most,
         deadline=None if seconds is None else begun + seconds,
     )
-    if space.size <= pool.most:
-        for begin in range(0, space.size, AT_ONCE):
-            pool.evaluate(space.indices(np.arange(begin, min(begin + AT_ONCE, space.size))))
-            _report(pool, on_progress)
-    else:
-        _search(pool, seed, on_progress)
+    interrupted = False
+    try:
+        if space.size <= pool.most:
+            _enumerate(pool, on_progress)
+        else:
+            _search(pool, seed, on_progress)
+    except KeyboardInterrupt:
+        interrupted = True
+        if not len(pool.archive):
+            raise
     losses, rows = pool.archive.best()
     in_order = np.lexsort(losses.T[::-1]) if len(losses) else np.empty(0, dtype=np.int64)
     return Screened(
@@ -114,12 +120,19 @@ def screen(
         feasible=pool.feasible,
         seconds=time.monotonic() - begun,
         exhausted=pool.evaluated == space.size,
+        interrupted=interrupted,
     )
 
 
 def _report(pool: Pool, on_progress: Callable[[int, int], None] | None) -> None:
     if on_progress is not None:
         on_progress(pool.evaluated, len(pool.archive))
+
+
+def _enumerate(pool: Pool, on_progress: Callable[[int, int], None] | None) -> None:
+    for begin in range(0, pool.space.size, AT_ONCE):
+        pool.evaluate(pool.space.indices(np.arange(begin, min(begin + AT_ONCE, pool.space.size))))
+        _report(pool, on_progress)
 
 
 def _search(pool: Pool, seed: int, on_progress: Callable[[int, int], None] | None) -> None:
@@ -134,7 +147,11 @@ def _search(pool: Pool, seed: int, on_progress: Callable[[int, int], None] | Non
     local.run(on_progress)
     while not pool.spent and idle < TRIES:
         losses, rows = pool.archive.best()
-        some = rows[draw.integers(len(rows), size=KICKS)] if len(rows) else pool.space.random_indices(KICKS, int(draw.integers(2**32)))
+        some = (
+            rows[draw.integers(len(rows), size=KICKS)]
+            if len(rows)
+            else pool.space.random_indices(KICKS, int(draw.integers(2**32)))
+        )
         pool.evaluate(axes.kicked(some, draw))
         local.run(on_progress)
         idle = idle + 1 if np.array_equal(pool.archive.best()[0], losses) else 0

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 import optuna
 import pandas as pd
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
@@ -25,19 +26,18 @@ from dse.hardware.parameters import suggestion
 from dse.hardware.space import Space
 from dse.search import pareto
 from dse.search.front import BLOCK, Front, Scored, certificate, make_front, score, table
-from dse.search.parameters import distribution_of, indices_of
+from dse.search.ladder import with_standing
+from dse.search.parameters import distribution_of, indices_of, values_of
+from dse.search.sampler import WORST_LOG, ModelSampler
 from dse.workload.workload import Workload
 
-Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random", "qmc"]
+Sampler = Literal["model", "nsga2", "nsga3", "tpe", "gp", "random", "qmc"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 
 DEFAULT_TRIALS = 2000
 MOST_SEED = 2**32 - 1
 BATCH = 50
 """Designs asked for before they are evaluated together: one NSGA-II generation."""
-
-WORST_LOG = 12.0
-"""What a sampler is told for an objective that has no finite value: worse than anything real (log10 of SI)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,26 +57,29 @@ def search(
     space: Space,
     *,
     trials: int = DEFAULT_TRIALS,
-    sampler: Sampler = "nsga2",
+    sampler: Sampler = "model",
     seed: int | None = 0,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Front:
     """Search `space` for the Pareto-optimal designs of `workload` within the budget.
 
-    Same seed, same front. Where `trials` are enough for every design of the space, none is left out, and the front is certified.
+    The sampler "model" finds them with the model first (`dse.search.ladder`) and tries the best; the others are Optuna's. Same seed, same front. Where `trials` are enough for every design of the space, none is left out, and the front is certified.
     Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
     Raises `NoFeasibleDesign` if nothing evaluated keeps the limits, and `InputError` for a sampler that cannot run here.
     """
     if trials < 1:
         raise InputError(Problem(f"{trials} trials: a search tries at least one design"))
     ledger = _Ledger(workload=workload, space=space)
-    study = _study(space, sampler, seed)
+    study = _study(workload, space, sampler, seed)
     distributions = {parameter.name: distribution_of(parameter) for parameter in space.free_parameters}
     interrupted = False
     try:
         while ledger.done < trials and ledger.unseen:
             size = min(BATCH, ledger.spare(trials), space.size)
-            if size:
+            if size and isinstance(study.sampler, ModelSampler):
+                planned = study.sampler.plan(study, size)
+                study.add_trials(_trials(space, planned, ledger.evaluate(planned), distributions))
+            elif size:
                 asked = [study.ask(distributions) for _ in range(size)]
                 scored = ledger.evaluate(np.array([indices_of(space, trial.params) for trial in asked], dtype=np.int64))
                 _tell(study, asked, scored)
@@ -88,7 +91,7 @@ def search(
         interrupted = True
         if not ledger.batches:
             raise
-    return make_front(
+    found = make_front(
         workload,
         space,
         ledger.batches,
@@ -98,6 +101,7 @@ def search(
         seed=seed,
         interrupted=interrupted,
     )
+    return with_standing(found) if sampler == "model" else found
 
 
 @dataclass(slots=True)
@@ -156,17 +160,20 @@ class _Ledger:
         return frame
 
 
-def _study(space: Space, sampler: Sampler, seed: int | None) -> optuna.Study:
+def _study(workload: Workload, space: Space, sampler: Sampler, seed: int | None) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(space.objectives), sampler=_sampler(sampler, seed))
+    proposes = _sampler(sampler, workload, space, seed)
+    return optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(space.objectives), sampler=proposes)
 
 
-def _sampler(name: str, seed: int | None) -> BaseSampler:
+def _sampler(name: str, workload: Workload, space: Space, seed: int | None) -> BaseSampler:
     if seed is not None and not 0 <= seed <= MOST_SEED:
         raise InputError(Problem(f"seed {seed}: a seed is a whole number from 0 to {MOST_SEED:,}"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         match name:
+            case "model":
+                return ModelSampler(workload, space, seed=seed)
             case "nsga2":
                 return optuna.samplers.NSGAIISampler(population_size=BATCH, seed=seed)
             case "nsga3":
@@ -191,9 +198,30 @@ def _gp_sampler(seed: int | None) -> BaseSampler:
 
 
 def _tell(study: optuna.Study, asked: list[optuna.Trial], scored: Scored) -> None:
-    with np.errstate(divide="ignore"):
-        logs = np.nan_to_num(np.log10(scored.losses), nan=WORST_LOG, posinf=WORST_LOG, neginf=-WORST_LOG)
-    for row, trial in enumerate(asked):
+    for row, (trial, values) in enumerate(zip(asked, _values(scored), strict=True)):
         for limit in scored.limits:
             trial.set_constraint(limit.name, min(float(limit.excess[row]), 10**WORST_LOG))
-        study.tell(trial, logs[row].tolist())
+        study.tell(trial, values)
+
+
+def _values(scored: Scored) -> list[list[float]]:
+    """What a study is told: log10 of each loss."""
+    with np.errstate(divide="ignore"):
+        logs = np.nan_to_num(np.log10(scored.losses), nan=WORST_LOG, posinf=WORST_LOG, neginf=-WORST_LOG)
+    return logs.tolist()
+
+
+def _trials(
+    space: Space, rows: IntColumn, scored: Scored, distributions: dict[str, BaseDistribution]
+) -> list[optuna.trial.FrozenTrial]:
+    """Finished trials to be added all at once: that spares each one being asked for, parameter by parameter."""
+    excess = {limit.name: np.minimum(limit.excess, 10**WORST_LOG).tolist() for limit in scored.limits}
+    return [
+        optuna.trial.create_trial(
+            params=values_of(space, row),
+            distributions=distributions,
+            values=values,
+            constraints={name: column[at] for name, column in excess.items()},
+        )
+        for at, (row, values) in enumerate(zip(rows.tolist(), _values(scored), strict=True))
+    ]
