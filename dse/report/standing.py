@@ -16,11 +16,11 @@ def standing_lines(front: Front) -> list[str]:
     took = f" (took {standing.seconds:.1f} s)" if standing.seconds is not None else ""
     lines = [f"ladder: {standing.why}{took}"]
     if standing.hypervolume_share is not None and standing.epsilon is not None and standing.n_exact is not None:
-        missing = standing.n_certified < standing.n_exact
+        share, epsilon = share_text(standing.hypervolume_share), f"{standing.epsilon:.2%}"
         lines.append(
-            f"against the exact front of {standing.n_exact:,} designs: {share_text(standing.hypervolume_share)} of its hypervolume, "
-            f"epsilon {standing.epsilon:.2%}; {standing.n_certified:,} of these {len(front):,} are certified members of it"
-            if missing
+            f"against the exact front of {standing.n_exact:,} designs: {share} of its hypervolume, epsilon {epsilon}; "
+            f"{standing.n_certified:,} of these {len(front):,} are certified to be on it"
+            if standing.n_certified < standing.n_exact
             else f"this is the exact front: all {standing.n_exact:,} designs, each certified"
         )
     elif standing.share_of_best is not None:

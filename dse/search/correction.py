@@ -4,9 +4,9 @@ For each objective the difference d of log losses (second opinion less model) is
 
     d(x) = mean + k(x)ᵀ (K + λ I)⁻¹ (d - mean),   k(x, y) = x·y + exp(-|x - y|² / 2 l²),
 
-with or without the second term of the kernel. λ and l are those with the least leave-one-out error, which has the closed form
-e_i = α_i / (K + λ I)⁻¹_ii (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, equation 5.12); the mean alone,
-and no correction at all, stand for election too.
+with or without the second term of the kernel. λ and l are those with the least leave-one-out error, in closed form
+e_i = α_i / (K + λ I)⁻¹_ii (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, equation 5.12); the mean
+alone, and no correction at all, stand for election too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LENGTHS = (0.5, 1.0, 2.0)
 
 
 def features(space: Space, rows: IntColumn) -> FloatColumn:
-    """Designs as points for a fit, shape (designs, features): logs of numbers from 0 to 1, and each name as a column of its own."""
+    """Designs as points for a fit, shape (designs, features): logs of numbers from 0 to 1, and a column for each name."""
     columns: list[FloatColumn] = []
     for at, parameter in enumerate(space.parameters):
         if len(parameter) == 1:

@@ -58,9 +58,10 @@ def certificate(covered: int, size: int, *, interrupted: bool = False) -> Certif
 class Standing:
     """How a front was found and how good it is (`dse.search.ladder.with_standing`).
 
-    `why`: the rung of the ladder, in a sentence; `seconds`: what it took. Against the exact front of `n_exact` designs, where it is known: the share of its
-    hypervolume up to its own reference point, `epsilon` (every design of the exact front is within a factor of 1 + epsilon of one
-    of these in every objective), and how many of these are on it. Else `share_of_best` is that of the `n_best` best known.
+    `why`: the rung of the ladder, in a sentence; `seconds`: what it took. Against the exact front of `n_exact` designs, where it
+    is known: the share of its hypervolume up to its own reference point, `epsilon` (every design of the exact front is within a
+    factor of 1 + epsilon of one of these in every objective), and how many of these are on it. Else `share_of_best` is that of
+    the `n_best` best known.
     """
 
     why: str

@@ -2,7 +2,8 @@
 
 Hypervolume is submodular: what a design adds only falls as others are chosen. So an old gain bounds the new one from above, and
 only designs at the top of the list are looked at again (Minoux, "Accelerated greedy algorithms for maximizing submodular set
-functions", 1978). The first k of this order have at least 1 - 1/e of the volume of the best k (Nemhauser, Wolsey and Fisher, 1978).
+functions", 1978). The first k of this order have at least 1 - 1/e of the volume of the best k (Nemhauser, Wolsey and
+Fisher, 1978).
 """
 
 from __future__ import annotations

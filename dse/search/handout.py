@@ -2,8 +2,8 @@
 
 First come the designs of the front that is known (`dse.search.ladder`), in the order of the hypervolume they add; then their
 neighbours, and the neighbours of those, the nearest to the front first; then any design. Where what came back differs from the
-model, the difference is fitted (`dse.search.correction`), and what was not yet handed out is put in order again by the hypervolume
-that it is now expected to add to what came back.
+model, the difference is fitted (`dse.search.correction`), and what was not yet handed out is put in order again by the
+hypervolume that it is now expected to add to what came back, with here and there a design that is unlike all of that.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ GREEDY = 100
 
 AFTER_INTERRUPT = 50
 """Designs that are still handed out where Ctrl-C came while the front was sought: the best of what there was is kept."""
+
+EXPLORES = 5
+"""Where model and second opinion differ, one design in so many is that of which least is known: unlike all that came back."""
 
 RANDOM = 256
 """Designs drawn where no neighbour is left."""
@@ -191,10 +194,10 @@ class Handout:
     def _correct(self) -> None:
         """Fit the correction to all that came back, and put what is left in order by it."""
         self._next_fit = max(len(self._told) + 1, int(np.ceil(len(self._told) * REFIT)))
-        if not self._rings and self._edge is not None:
+        if not self._rings:
             self._rings += 1
             self._extend()
-        assert self._candidates is not None  # noqa: S101 - `_begin` made them
+        assert self._candidates is not None
         told = list(self._told.items())
         rows = np.array([row for _, (row, _, _) in told])
         logs = np.array([logs for _, (_, logs, _) in told])
@@ -213,5 +216,36 @@ class Handout:
         corner = everything[pareto.ranks(everything) == 0].max(axis=0) + 0.1
         order = best[by_gain(expected[best], corner, known=reached, greedy=GREEDY)]
         rest = np.setdiff1d(np.arange(len(left)), best)
+        places = features(self.space, self._candidates.rows[left])
+        strange = farthest(places, features(self.space, rows), min(len(left), GREEDY // EXPLORES))
+        every = np.concatenate([interleaved(order, strange, EXPLORES), rest])
         self._queue, self._at = [], 0
-        self._enqueue(self._candidates.rows[left[np.concatenate([order, rest])]])
+        self._enqueue(self._candidates.rows[left[every]])
+
+
+def farthest(points: FloatColumn, known: FloatColumn, count: int) -> IntColumn:
+    """The `count` points that are each farthest from the known ones and from those before it.
+
+    >>> farthest(np.array([[0.1], [0.6], [1.0], [0.5]]), np.array([[0.0]]), 2).tolist()
+    [2, 3]
+    """
+    near = np.full(len(points), np.inf)
+    for row in known:
+        near = np.minimum(near, np.square(points - row).sum(axis=1))
+    found: list[int] = []
+    for _ in range(count):
+        found.append(int(np.argmax(near)))
+        near = np.minimum(near, np.square(points - points[found[-1]]).sum(axis=1))
+    return np.array(found, dtype=np.int64)
+
+
+def interleaved(order: IntColumn, others: IntColumn, every: int) -> IntColumn:
+    """`order` with one of `others` in every `every` places, each row where it comes first.
+
+    >>> interleaved(np.arange(6), np.array([9, 3]), 3).tolist()
+    [0, 1, 9, 2, 3, 4, 5]
+    """
+    mixed = order.tolist()
+    for place, other in enumerate(others.tolist()):
+        mixed.insert((place + 1) * every - 1, other)
+    return np.array(list(dict.fromkeys(mixed)), dtype=np.int64)

@@ -78,7 +78,7 @@ BOXES_PER_S = 5e4
 """Measured on two cores: 4e4 (four objectives on `edge`) to 2e5 (three on `datacenter`)."""
 
 DESIGN_S, CELL_S = 5e-6, 3e-8
-"""Evaluating one of many designs, and what each kind of operation of each scenario adds; measured: 3e4 to 2e5 designs a second."""
+"""Evaluating one of many designs, and what each operation of each scenario adds; measured: 3e4 to 2e5 designs a second."""
 
 
 def exact_seconds(workload: Workload, space: Space) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,12 +59,9 @@ class ModelSampler(BaseSampler):
         self._lock = threading.Lock()
         self._otherwise = RandomSampler(seed=self.seed)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._lock = threading.Lock()
+    def __reduce__(self) -> tuple[Callable[..., ModelSampler], tuple[Workload, Space, int]]:
+        """A copy for another process begins anew: what it must know stands in the study."""
+        return _copied, (self.workload, self.space, self.seed)
 
     def reseed_rng(self) -> None:
         """Nothing is drawn: workers differ by the trials that they see."""
@@ -108,7 +105,7 @@ class ModelSampler(BaseSampler):
 
         Those are the trials of other workers that have begun and hold no parameters yet: each will take one of the next designs.
         """
-        now, ahead, still_open = datetime.datetime.now(), 0, set[int]()  # noqa: DTZ005 - Optuna's clock
+        now, ahead, still_open = datetime.datetime.now(), 0, set[int]()  # local time, as Optuna writes it
         for at in sorted({*view.open, *range(view.read, len(trials))}):
             trial = trials[at]
             row = self._row(trial.params)
@@ -135,3 +132,7 @@ class ModelSampler(BaseSampler):
         logs = np.array(trial.values, dtype=np.float64)
         if np.isfinite(logs).all() and (np.abs(logs) < WORST_LOG).all():
             handout.tell(row, logs, all(excess <= 0.0 for excess in trial.constraints.values()))
+
+
+def _copied(workload: Workload, space: Space, seed: int) -> ModelSampler:
+    return ModelSampler(workload, space, seed=seed)

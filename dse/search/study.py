@@ -63,7 +63,8 @@ def search(
 ) -> Front:
     """Search `space` for the Pareto-optimal designs of `workload` within the budget.
 
-    The sampler "model" finds them with the model first (`dse.search.ladder`) and tries the best; the others are Optuna's. Same seed, same front. Where `trials` are enough for every design of the space, none is left out, and the front is certified.
+    The sampler "model" finds the best designs with the model (`dse.search.ladder`) and tries these; the others are Optuna's own.
+    Same seed, same front. Where `trials` are enough for every design of the space, none is left out, and the front is certified.
     Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
     Raises `NoFeasibleDesign` if nothing evaluated keeps the limits, and `InputError` for a sampler that cannot run here.
     """
