@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from dse.hardware.space import Space
     from dse.inputs.huggingface.importing import import_huggingface
     from dse.inputs.measurements import Measurements, load_measurements
-    from dse.inputs.pytorch.importing import import_torch
     from dse.inputs.onnx.importing import import_onnx
+    from dse.inputs.pytorch.importing import import_torch
     from dse.inputs.spaces import load_design, load_space
     from dse.inputs.workloads import load_workload
     from dse.model.advice import Advice, advise
@@ -65,8 +65,8 @@ __all__ = [
     "evaluate_many",
     "exact_front",
     "import_huggingface",
-    "import_torch",
     "import_onnx",
+    "import_torch",
     "load_design",
     "load_measurements",
     "load_space",

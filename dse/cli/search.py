@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 class SamplerName(StrEnum):
     """Samplers by name (`dse.search.study.SAMPLERS`; a test compares them)."""
 
+    model = "model"
     nsga2 = "nsga2"
     nsga3 = "nsga3"
     tpe = "tpe"
@@ -56,7 +57,7 @@ class SamplerName(StrEnum):
     qmc = "qmc"
 
 
-DEFAULT_SAMPLER = SamplerName.nsga2
+DEFAULT_SAMPLER = SamplerName.model
 DEFAULT_TRIALS = 2000
 
 
@@ -128,7 +129,7 @@ def search(
         "resumed_from": str(earlier.folder) if earlier is not None else None,
     }
     found = _run_search(job, settings, storage, study, grace, earlier.trials if earlier is not None else None)
-    finish(found, job, output, as_json=as_json, uncertain=uncertain, settings=settings)
+    finish(standing(found), job, output, as_json=as_json, uncertain=uncertain, settings=settings)
 
 
 def _run_search(
@@ -203,6 +204,17 @@ def front(
             ),
         )
     finish(found, job, output, as_json=as_json, uncertain=uncertain)
+
+
+def standing(found: Front) -> Front:
+    """The front with how it was found and how near it is to the exact one, which is found for that where it is cheap."""
+    from dse.report.progress import progress
+    from dse.search.ladder import with_standing
+
+    if found.standing is not None or found.interrupted or (found.record is not None and found.record.evaluator is not None):
+        return found
+    with progress(found.space.size) as report:
+        return with_standing(found, on_progress=lambda covered, _: report(covered, "exact front, to compare"))
 
 
 def finish(

@@ -28,6 +28,7 @@ from dse.report.html import run_page
 from dse.report.info import label, member_totals
 from dse.report.page_data import report_data
 from dse.report.record_table import record_json
+from dse.report.standing import standing_json
 from dse.report.stored import REPORT
 from dse.search.front import METRIC_COLUMNS, Front
 from dse.search.record import REPRODUCIBLE, without_password
@@ -67,6 +68,7 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
                 "epsilon": front.certificate.epsilon,
             }
         ),
+        "standing": standing_json(front.standing),
         "sampler": front.sampler,
         "seed": front.seed,
         "trials": len(front.trials),

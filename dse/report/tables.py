@@ -18,6 +18,7 @@ from dse.model.advice import Advice
 from dse.model.breakdown import Result
 from dse.report.info import DIMENSION, label, member_totals
 from dse.report.record_table import record_lines
+from dse.report.standing import certified_mark, certified_note, standing_lines
 from dse.search.front import METRIC_COLUMNS, Front
 from dse.units import OPS_PER_MAC, format_quantity
 from dse.workload.memory import scenario_memory
@@ -87,6 +88,7 @@ def _heading(front: Front) -> RenderableType:
         *([Text(rules_text(front.space))] if front.space.rules else []),
         Text(front.certificate.statement),
         *(Text(line, style="dim") for line in record_lines(front)),
+        *(Text(line) for line in standing_lines(front)),
     )
 
 
@@ -174,7 +176,7 @@ def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> Re
         mark = "*" if row == front.knee else " "
         values = [format_quantity(float(line[METRIC_COLUMNS[name]]), DIMENSION[name]) for name in extra]
         table.add_row(
-            f"{label(position)}{mark}",
+            f"{label(position)}{certified_mark(front, row)}{mark}",
             array_text(design),
             FLOW[design.dataflow] + ("" if design.double_buffer else "/1"),
             f"{design.frequency_hz / 1e6:.0f}",
@@ -187,7 +189,7 @@ def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> Re
         )
     legend = ", ".join(f"{short} {FLOW_LEGEND[short]}" for short in FLOW_LEGEND if short in flows)
     single = ", /1 single-buffered SRAM" if any(not result.design.double_buffer for result in results) else ""
-    note = f"* knee; flow: {legend}{single}. {_others(front, results, rows)}".rstrip()
+    note = f"* knee; {certified_note(front)}flow: {legend}{single}. {_others(front, results, rows)}".rstrip()
     return Group(table, Text(note, style="dim"))
 
 

@@ -27,8 +27,8 @@ from dse.search.front import score
 from dse.search.moves import Axes
 from dse.workload.workload import Workload
 
-LEVELS = 8
-"""Levels of spending, evenly in log from the cheapest machine to the limit or the dearest machine."""
+LEVELS = 9
+"""Levels of spending, evenly in log from the cheapest machine to the limit or the dearest machine, these two among them."""
 
 MOST_COMBINATIONS = 16
 """Choices of memory, format and node that are solved for; of more, some are drawn."""
@@ -88,8 +88,8 @@ def _span(space: Space, name: str) -> tuple[float, float]:
 class _Problem:
     """Everything solved at once. Shapes: (problems,) for `level` and columns of `fixed`, (problems, objectives) for `weights`.
 
-    `low`, `high`: log bounds of MAC units, clock, bytes on chip and bandwidth (or channels). `bytes_at`, shape (sizes, scenarios),
-    are log off-chip bytes at the log sizes `sizes`.
+    `low`, `high`: log bounds of MAC units, clock, bytes on chip and bandwidth (or channels). `bytes_at`, shape (sizes,
+    scenarios), are log off-chip bytes at the log sizes `sizes`.
     """
 
     space: Space
@@ -152,7 +152,7 @@ class _Problem:
         most = self._logs(np.tile(self.high, (count, 1)))[self.spending]
         limit = self.space.budget.limit(self.spending)
         most = most if limit is None else np.minimum(most, np.log(limit))
-        part = np.tile((np.arange(LEVELS) + 1.0) / LEVELS, count // LEVELS)
+        part = np.tile(np.linspace(0.0, 1.0, LEVELS), count // LEVELS)
         object.__setattr__(self, "level", least + np.clip(most - least, 0.0, WIDEST) * part)
         return self
 
@@ -195,7 +195,8 @@ class _Problem:
         units, clock, sram, link = np.exp(point).T
         designs = self._designs(units, clock, sram, link)
         costs, device = component_costs(designs, self.space), self.space.device
-        moved = np.exp(np.stack([np.interp(point[:, 2], self.sizes, column) for column in self.bytes_at.T], axis=1))
+        columns: list[FloatColumn] = [np.interp(point[:, 2], self.sizes, column) for column in self.bytes_at.T]
+        moved = np.exp(np.stack(columns, axis=1))
         compute = self.macs / (units * clock * device.compute_efficiency)[:, None]
         memory = moved / (designs.bandwidth_bytes_per_s * device.bandwidth_efficiency)[:, None]
         longest = np.maximum(np.maximum(compute, memory), 1e-300)

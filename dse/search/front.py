@@ -58,10 +58,31 @@ def certificate(covered: int, size: int, *, interrupted: bool = False) -> Certif
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a front was found and how good it is (`dse.search.ladder.with_standing`).
+
+    `why`: the rung of the ladder, in a sentence; `seconds`: what it took. Against the exact front of `n_exact` designs, where it
+    is known: the share of its hypervolume up to its own reference point, `epsilon` (every design of the exact front is within a
+    factor of 1 + epsilon of one of these in every objective), and how many of these are on it. Else `share_of_best` is that of
+    the `n_best` best known.
+    """
+
+    why: str
+    seconds: float | None = None
+    hypervolume_share: float | None = None
+    epsilon: float | None = None
+    n_exact: int | None = None
+    n_certified: int = 0
+    share_of_best: float | None = None
+    n_best: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
     """The non-dominated feasible designs of a search, ordered by the first objective.
 
-    `designs`: one row a design (parameters, metrics in SI with their unit in the name, latency per scenario, `knee`);
+    `designs`: one row a design (parameters, metrics in SI with their unit in the name, latency per scenario, `knee`, and
+    `certified`: whether it is proved that no design of the space dominates it);
     `trials`: every evaluated design in order; `indices`: parameter indices of `designs`, shape (designs, parameters);
     `hypervolume`: decades to the power of the objectives, up to `reference` (SI, as losses); `record`: how it came about, where
     an Optuna search made it.
@@ -80,6 +101,7 @@ class Front:
     seed: int | None
     interrupted: bool = False
     record: Record | None = None
+    standing: Standing | None = None
 
     def __len__(self) -> int:
         return len(self.designs)
@@ -284,6 +306,7 @@ def make_front(
     designs = table(space, scored)
     knee = pareto.knee(scored.losses)
     designs["knee"] = np.arange(len(designs)) == knee
+    designs["certified"] = certificate.kind == "exact"
     reference = pareto.reference_point(values)
     return Front(
         workload=workload,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from optuna import Trial
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from dse.hardware.parameters import Value
@@ -42,3 +43,18 @@ def values_of(space: Space, indices: list[int]) -> dict[str, Value]:
     """The free parameters of a row of indices by name, in real units: the inverse of `indices_of`."""
     chosen = zip(space.parameters, indices, strict=True)
     return {parameter.name: parameter.values[index] for parameter, index in chosen if len(parameter) > 1}
+
+
+def suggest(trial: Trial, space: Space) -> list[int]:
+    """Ask an Optuna trial for a design of `space`, for objectives of ``study.optimize``: a row of indices."""
+    for parameter in space.free_parameters:
+        match distribution_of(parameter):
+            case CategoricalDistribution(choices=choices):
+                trial.suggest_categorical(parameter.name, choices)
+            case IntDistribution(low=low, high=high, step=step):
+                trial.suggest_int(parameter.name, low, high, step=step)
+            case FloatDistribution(low=low, high=high, step=step, log=log):
+                trial.suggest_float(parameter.name, low, high, step=step, log=log)
+            case other:
+                raise TypeError(f"{parameter.name}: {other}")
+    return indices_of(space, trial.params)

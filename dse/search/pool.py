@@ -28,9 +28,9 @@ def keys(rows: IntColumn) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Evaluated designs: rows, log10 of their losses, shape (designs, objectives), and how far they break limits, shape (designs,).
+    """Evaluated designs: rows, log10 of their losses, shape (designs, objectives), and how far they break limits.
 
-    `violation` is the sum over limits of log(1 + excess): 0 exactly where a design is feasible.
+    `violation`, shape (designs,), is the sum over limits of log(1 + excess): 0 exactly where a design is feasible.
     """
 
     rows: IntColumn

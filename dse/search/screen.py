@@ -33,7 +33,7 @@ MOST_EVALUATIONS = 120_000
 
 LEAST_EVALUATIONS = 20_000
 
-CELLS = 1.5e9
+CELLS = 6e7
 """Operations x designs of a default screening: a few seconds on two cores."""
 
 POPULATION = 1000
@@ -56,11 +56,10 @@ LEFT_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screened:
-    """What a screening found: rows, shape (designs, parameters), and losses, shape (designs, objectives), of the feasible designs
-    that no evaluated design dominates, in the order of the first objective.
+    """What a screening found: the feasible designs that no evaluated design dominates, in the order of the first objective.
 
-    `nearest` is the row that broke its limits least (the best row where nothing is feasible); `exhausted`: every design of the
-    space was evaluated, so that the front is exact.
+    `rows`, shape (designs, parameters), and `losses`, shape (designs, objectives). `nearest` is the row that broke its limits
+    least (the best row where nothing is feasible); `exhausted`: every design of the space was evaluated, so the front is exact.
     """
 
     rows: IntColumn
@@ -70,10 +69,11 @@ class Screened:
     feasible: int
     seconds: float
     exhausted: bool
+    interrupted: bool
 
 
-def evaluations(work: Work, space: Space) -> int:
-    """Designs that a default screening evaluates: a number that the workload and the space decide, not the clock."""
+def evaluations(work: Work) -> int:
+    """Designs that a default screening evaluates: a number that the workload decides, not the clock."""
     cells = max(1, int(np.count_nonzero(work.operation_counts)))
     return int(np.clip(CELLS / cells, LEAST_EVALUATIONS, MOST_EVALUATIONS))
 
@@ -90,20 +90,25 @@ def screen(
     """Search `space` with at most `most` evaluations (default: `evaluations`) and, if given, about so many seconds.
 
     A space of no more designs than that is evaluated whole. `on_progress(evaluated, front)` is called after each step.
+    Ctrl-C ends it with what was found.
     """
     begun = time.monotonic()
     pool = Pool(
         workload=workload,
         space=space,
-        most=evaluations(work_of(workload), space) if most is None else most,
+        most=evaluations(work_of(workload)) if most is None else most,
         deadline=None if seconds is None else begun + seconds,
     )
-    if space.size <= pool.most:
-        for begin in range(0, space.size, AT_ONCE):
-            pool.evaluate(space.indices(np.arange(begin, min(begin + AT_ONCE, space.size))))
-            _report(pool, on_progress)
-    else:
-        _search(pool, seed, on_progress)
+    interrupted = False
+    try:
+        if space.size <= pool.most:
+            _enumerate(pool, on_progress)
+        else:
+            _search(pool, seed, on_progress)
+    except KeyboardInterrupt:
+        interrupted = True
+        if not len(pool.archive):
+            raise
     losses, rows = pool.archive.best()
     in_order = np.lexsort(losses.T[::-1]) if len(losses) else np.empty(0, dtype=np.int64)
     return Screened(
@@ -114,12 +119,19 @@ def screen(
         feasible=pool.feasible,
         seconds=time.monotonic() - begun,
         exhausted=pool.evaluated == space.size,
+        interrupted=interrupted,
     )
 
 
 def _report(pool: Pool, on_progress: Callable[[int, int], None] | None) -> None:
     if on_progress is not None:
         on_progress(pool.evaluated, len(pool.archive))
+
+
+def _enumerate(pool: Pool, on_progress: Callable[[int, int], None] | None) -> None:
+    for begin in range(0, pool.space.size, AT_ONCE):
+        pool.evaluate(pool.space.indices(np.arange(begin, min(begin + AT_ONCE, pool.space.size))))
+        _report(pool, on_progress)
 
 
 def _search(pool: Pool, seed: int, on_progress: Callable[[int, int], None] | None) -> None:
@@ -134,14 +146,14 @@ def _search(pool: Pool, seed: int, on_progress: Callable[[int, int], None] | Non
     local.run(on_progress)
     while not pool.spent and idle < TRIES:
         losses, rows = pool.archive.best()
-        some = (
-            rows[draw.integers(len(rows), size=KICKS)]
-            if len(rows)
-            else pool.space.random_indices(KICKS, int(draw.integers(2**32)))
-        )
+        some = rows[draw.integers(len(rows), size=KICKS)] if len(rows) else pool.space.random_indices(KICKS, pool.evaluated)
         pool.evaluate(axes.kicked(some, draw))
         local.run(on_progress)
         idle = idle + 1 if np.array_equal(pool.archive.best()[0], losses) else 0
+
+
+def _two_sets() -> tuple[set[bytes], set[bytes]]:
+    return set(), set()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -150,7 +162,7 @@ class _Local:
 
     pool: Pool
     axes: Axes
-    left: tuple[set[bytes], set[bytes]] = field(default_factory=lambda: (set[bytes](), set[bytes]()))
+    left: tuple[set[bytes], set[bytes]] = field(default_factory=_two_sets)
 
     def run(self, on_progress: Callable[[int, int], None] | None) -> None:
         """Until every design of the archive was left in every way, or the budget is spent."""
@@ -160,14 +172,13 @@ class _Local:
             if not len(rows):
                 return
             names = keys(rows)
-            for way, done in enumerate(self.left):
-                waiting = np.array([at for at, name in enumerate(names) if name not in done], dtype=np.int64)
-                if len(waiting):
-                    break
-            else:
+            by_pairs = all(name in self.left[0] for name in names)
+            done = self.left[by_pairs]
+            waiting = np.array([at for at, name in enumerate(names) if name not in done], dtype=np.int64)
+            if not len(waiting):
                 return
             room = pareto.crowding(np.log10(losses[waiting]))
-            chosen = waiting[np.argsort(-room, kind="stable")[:LEFT_AT_ONCE]]
-            done.update(names[at] for at in chosen)
-            self.pool.evaluate(self.axes.neighbours(rows[chosen]) if way == 0 else self.axes.moved(rows[chosen], pairs))
+            chosen: IntColumn = waiting[np.argsort(-room, kind="stable")[:LEFT_AT_ONCE]]
+            done.update(keys(rows[chosen]))
+            self.pool.evaluate(self.axes.moved(rows[chosen], pairs) if by_pairs else self.axes.neighbours(rows[chosen]))
             _report(self.pool, on_progress)

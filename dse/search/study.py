@@ -30,16 +30,18 @@ from dse.search.exact import exact_front
 from dse.search.front import Front, certificate, make_front
 from dse.search.hunt import BATCH, Hunt
 from dse.search.judged import TARGET_SECONDS, judged
+from dse.search.ladder import with_standing
 from dse.search.ledger import Ledger, Progress, designs_of_table, opinions_of_table
 from dse.search.parameters import distribution_of, indices_of
 from dse.search.record import GRACE_S, Record
+from dse.search.sampler import ModelSampler
 from dse.workload.together import together
 from dse.workload.workload import Across, Workload
 
 if TYPE_CHECKING:
     from dse.search.sharing import Shared
 
-Sampler = Literal["nsga2", "nsga3", "tpe", "gp", "random", "qmc"]
+Sampler = Literal["model", "nsga2", "nsga3", "tpe", "gp", "random", "qmc"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 
 DEFAULT_TRIALS = 2000
@@ -52,7 +54,7 @@ def search(
     *,
     across: Across | None = None,
     trials: int = DEFAULT_TRIALS,
-    sampler: Sampler = "nsga2",
+    sampler: Sampler = "model",
     seed: int | None = 0,
     storage: str | None = None,
     study_name: str | None = None,
@@ -65,6 +67,7 @@ def search(
     """Search `space` for the Pareto-optimal designs of `workload` within the budget.
 
     Several workloads are judged `across` them: mean, worst or each its own objective (see `dse.combine`).
+    The sampler "model" finds the best designs with the model (`dse.search.ladder`) and tries these; the others are Optuna's own.
     Same seed, same front. Where `trials` (different designs) are enough for the space, none is left out, and the front is
     certified. Ctrl-C stops the search and keeps what was found (`Front.interrupted`).
 
@@ -77,7 +80,7 @@ def search(
     if trials < 1:
         raise InputError(Problem(f"{trials} trials: a search tries at least one design"))
     workload, space = judged(together(workload, across), space, partial(exact_front, seconds=TARGET_SECONDS))
-    study = _study(space, sampler, seed)
+    study = _study(workload, space, sampler, seed)
     ledger = Ledger(workload=workload, space=space)
     _keep_earlier(ledger, earlier)
     known = ledger.distinct
@@ -100,7 +103,7 @@ def search(
         own_seed = _seed_of_worker(seed, known, shared)
         hunt = Hunt(
             ledger=ledger,
-            study=study if own_seed == seed else _study(space, sampler, own_seed),
+            study=study if own_seed == seed else _study(workload, space, sampler, own_seed),
             distributions=distributions,
             read=read,
             trials=trials if shared else known + trials,
@@ -122,7 +125,7 @@ def search(
         stopped=stopped,
     )
     early = interrupted or stopped is not None
-    return make_front(
+    found = make_front(
         workload,
         space,
         ledger.batches,
@@ -133,6 +136,7 @@ def search(
         interrupted=early,
         record=record,
     )
+    return with_standing(found) if sampler == "model" and judge is None else found
 
 
 def _keep_earlier(ledger: Ledger, earlier: pd.DataFrame | None) -> None:
@@ -152,17 +156,20 @@ def _seed_of_worker(seed: int | None, known: int, shared: Shared | None) -> int 
     return int(np.random.SeedSequence([seed, known, worker]).generate_state(1)[0])
 
 
-def _study(space: Space, sampler: Sampler, seed: int | None) -> optuna.Study:
+def _study(workload: Workload, space: Space, sampler: Sampler, seed: int | None) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(space.objectives), sampler=_sampler(sampler, seed))
+    proposes = _sampler(sampler, workload, space, seed)
+    return optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(space.objectives), sampler=proposes)
 
 
-def _sampler(name: str, seed: int | None) -> BaseSampler:
+def _sampler(name: str, workload: Workload, space: Space, seed: int | None) -> BaseSampler:
     if seed is not None and not 0 <= seed <= MOST_SEED:
         raise InputError(Problem(f"seed {seed}: a seed is a whole number from 0 to {MOST_SEED:,}"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         match name:
+            case "model":
+                return ModelSampler(workload, space, seed=seed)
             case "nsga2":
                 return optuna.samplers.NSGAIISampler(population_size=BATCH, seed=seed)
             case "nsga3":

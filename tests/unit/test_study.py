@@ -60,14 +60,14 @@ def test_exact_front_equals_brute_force(monkeypatch, mlp, small, objectives):
 
 def test_same_seed_same_front(mlp):
     space = dse.load_space("edge")
-    first, second = (search(mlp, space, trials=150, seed=5) for _ in range(2))
+    first, second = (search(mlp, space, trials=150, seed=5, sampler="nsga2") for _ in range(2))
     assert first.designs.equals(second.designs)
-    assert not first.designs.equals(search(mlp, space, trials=150, seed=6).designs)
+    assert not first.designs.equals(search(mlp, space, trials=150, seed=6, sampler="nsga2").designs)
 
 
 def test_front_is_mutually_non_dominated_and_in_budget(mlp):
     space = dse.load_space("edge").with_budget("price=15USD", "latency.dlrm@b1=5ms")
-    front = search(mlp, space, trials=300)
+    front = search(mlp, space, trials=300, sampler="nsga2")
     losses = losses_of(front.designs, space)
     assert pareto.nondominated(losses).all()
     again = evaluate_many(mlp, front.designs, space, per_scenario=True)
@@ -90,12 +90,13 @@ def test_nothing_feasible_names_the_nearest_and_the_limit(mlp, small):
 
 
 @pytest.mark.parametrize("trials", [1, 26, 27, 28, 90])
-@pytest.mark.parametrize("sampler", ["nsga2", "qmc"])
+@pytest.mark.parametrize("sampler", ["model", "nsga2", "qmc"])
 def test_trials_that_cover_a_space_leave_no_design_out(mlp, small, trials, sampler):
     found = search(mlp, small, trials=trials, sampler=sampler)
     assert len(found.trials) <= trials
     assert found.certificate.designs_covered <= small.size == 27
-    assert (found.certificate.kind == "exact") == (trials >= small.size)
+    if sampler != "model":  # which knows the front before it has tried it all
+        assert (found.certificate.kind == "exact") == (trials >= small.size)
     if trials >= small.size:
         np.testing.assert_array_equal(losses_of(found.designs, small), losses_of(exact_front(mlp, small).designs, small))
 
@@ -111,7 +112,7 @@ def test_interruption_keeps_what_was_found(mlp):
         if progress.done >= 100:
             raise KeyboardInterrupt
 
-    front = search(mlp, dse.load_space("edge"), trials=1000, on_progress=stop)
+    front = search(mlp, dse.load_space("edge"), trials=1000, sampler="nsga2", on_progress=stop)
     assert front.interrupted
     assert 100 <= len(front.trials) < 150
     assert len(front) >= 1
