@@ -136,11 +136,10 @@ def _labels(axes: Axes, view: BudgetView) -> None:
     for group in groups:
         rows = [view.rows[at] for at in group]
         away = 7 if any(row.knee or row.worth for row in rows) else 4
-        side = -1 if places[group[0]][0] > 0.97 else 1
         axes.plot([row.cost for row in rows], [row.value for row in rows], "o", markersize=3.6, color=BLUE, zorder=4)
         axes.annotate(
-            " ".join(row.label for row in rows), (rows[0].cost, rows[0].value), xytext=(side * away, away if up else -away),
-            textcoords="offset points", fontsize=8, fontweight="bold", ha="left" if side > 0 else "right",
+            " ".join(row.label for row in rows), (rows[0].cost, rows[0].value), xytext=(away, away if up else -away),
+            textcoords="offset points", fontsize=8, fontweight="bold", ha="left",
             va="bottom" if up else "top", zorder=6,
         )  # fmt: skip
 

@@ -32,7 +32,8 @@ def _single(view: BudgetView) -> str:
 def _range(view: BudgetView) -> str:
     verb = "grows" if view.objective.name == "throughput" else "falls"
     ends = f"from {view.objective.show(view.value[0])} to {view.objective.show(view.value[-1])}"
-    cost = f"From {view.resource.show(view.cost[0])} to {view.resource.show(view.cost[-1])}"
+    start = max(view.from_value, view.cheapest)
+    cost = f"From {view.resource.show(start)} to {view.resource.show(view.cost[-1])}"
     return f"{cost} {view.objective.name} {verb} {_times(times(view.value[0], view.value[-1]))}, {ends}."
 
 
