@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dse.hardware.design import IntColumn
 from dse.hardware.space import Space
 from dse.search.handout import Handout
+from dse.search.ledger import WORST_LOG
 from dse.search.parameters import distribution_of, indices_of, values_of
 from dse.workload.workload import Workload
 
