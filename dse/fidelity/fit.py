@@ -156,7 +156,7 @@ def _least_certain(found: _Solution, own: Constants, n: int) -> tuple[Refusal | 
         if slope < UNSEEN and not found.at_limit(name):
             reason = f"no row is bound by it: its change moves the times by less than {UNSEEN:.1%}"
             return Refusal(name=name, value=getattr(own, name), reason=reason), {}
-    inner = [index for index, name in enumerate(found.free) if slopes[index] >= UNSEEN]
+    inner = [index for index, slope in enumerate(slope_of) if slope >= UNSEEN]
     jacobian = found.jacobian[:, inner]
     scale = 2.0 * found.cost / max(n - len(inner), 1)
     covariance = _inverse(jacobian.T @ jacobian) * scale

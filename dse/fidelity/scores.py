@@ -29,8 +29,8 @@ class Score:
     def of(cls, predicted_s: FloatColumn, measured_s: FloatColumn) -> Score:
         """The score of so many rows, at least one.
 
-        >>> Score.of(np.array([1.1, 2.0, 2.7]), np.array([1.0, 2.0, 3.0]))
-        Score(n=3, median_error=0.1..., p90_error=0.1..., bias=0.0, rank_correlation=1.0)
+        >>> Score.of(np.array([1.25, 2.0, 2.0]), np.array([1.0, 2.0, 4.0]))
+        Score(n=3, median_error=0.25, p90_error=0.45, bias=0.0, rank_correlation=0.866...)
         """
         ratio = predicted_s / measured_s
         error = np.abs(ratio - 1.0)
