@@ -14,6 +14,7 @@ import dse
 from dse.errors import InputError, StorageError
 from dse.search import board_bulk, sharing
 from dse.search.board import BEAT, Board, Outcome
+from dse.search.evaluator import evaluator_named
 from dse.search.record import without_password
 from dse.search.storage import close_storage, open_storage, storage_url
 from dse.search.study import _distribution, _indices, search
@@ -273,3 +274,30 @@ def test_passwords_stay_where_they_are():
 def test_a_grace_that_is_no_time(database, mlp, knobs):
     with pytest.raises(InputError, match="grace"):
         search(mlp, knobs, storage=database, grace_s=0.1)
+
+
+@pytest.mark.parametrize("evaluator", [None, lambda design: {"latency_s": 1e-3}])
+def test_what_another_worker_holds_is_left_to_it(database, mlp, knobs, evaluator):
+    """A search does all but the designs in another's hands, and waits for those."""
+    small = (
+        knobs.with_values("compute_units", "256,1024").with_values("sram", "1MiB,2MiB").with_values("bandwidth", "4GB/s,8GB/s")
+    )
+    distributions = {parameter.name: _distribution(parameter) for parameter in small.free_parameters}
+    name = None if evaluator is None else evaluator_named(evaluator).name
+    other = sharing.share(
+        database, None, mlp, small, distributions=distributions, read=lambda params: _indices(small, params), evaluator=name
+    )
+
+    def stop(now):
+        if now.waiting and now.done == 5:
+            raise KeyboardInterrupt
+
+    with other:
+        held = designs(small, 3)
+        other.take(held, 8)
+        found = search(mlp, small, trials=8, storage=database, evaluator=evaluator, sampler="random", on_progress=stop)
+    assert found.interrupted
+    tried = {tuple(row) for row in found.trials[["compute_units", "sram_bytes", "bandwidth_bytes_per_s"]].to_numpy()}
+    assert len(tried) == 5
+    theirs = small.frame(np.array(held))[["compute_units", "sram_bytes", "bandwidth_bytes_per_s"]].to_numpy()
+    assert not tried & {tuple(row) for row in theirs}
