@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from dse.model.windows import Ints
 
-
 SAMPLED_PAIRS = 4000
 """Pairs of points that tell which criteria to compare first."""
 
