@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from dse.report.reuse_view import ReuseView, reuse_view
     from dse.search.exact import exact_front
     from dse.search.front import Front, evaluate_many
+    from dse.search.ladder import with_standing
+    from dse.search.sampler import ModelSampler
     from dse.search.study import search
     from dse.workload.operations import Conv2d, Gemm
     from dse.workload.workload import Workload
@@ -38,6 +40,7 @@ __all__ = [
     "Front",
     "Gemm",
     "InputError",
+    "ModelSampler",
     "NoFeasibleDesign",
     "Result",
     "ReuseCurve",
@@ -55,6 +58,7 @@ __all__ = [
     "reuse_curve",
     "reuse_view",
     "search",
+    "with_standing",
 ]
 
 _HOMES = {
@@ -64,6 +68,7 @@ _HOMES = {
     "Front": "dse.search.front",
     "Gemm": "dse.workload.operations",
     "InputError": "dse.errors",
+    "ModelSampler": "dse.search.sampler",
     "NoFeasibleDesign": "dse.errors",
     "Result": "dse.model.breakdown",
     "ReuseCurve": "dse.model.reuse",
@@ -81,6 +86,7 @@ _HOMES = {
     "reuse_curve": "dse.model.reuse",
     "reuse_view": "dse.report.reuse_view",
     "search": "dse.search.study",
+    "with_standing": "dse.search.ladder",
 }
 
 

@@ -109,7 +109,7 @@ def standing(found: Front) -> Front:
     from dse.report.progress import progress
     from dse.search.ladder import with_standing
 
-    if found.standing is not None or found.interrupted:
+    if found.standing is not None:
         return found
     with progress(found.space.size) as report:
         return with_standing(found, on_progress=lambda covered, _: report(covered, "exact front, to compare"))

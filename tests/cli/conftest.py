@@ -5,6 +5,7 @@ from typing import NamedTuple
 import pytest
 
 from dse.cli import main
+from dse.search import ladder, screen
 
 
 class Ran(NamedTuple):
@@ -29,3 +30,10 @@ def dse(capsys, tmp_path, monkeypatch):
         return Ran(code, text.out, text.err)
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def quick_ladder(monkeypatch):
+    """Searches whose point is not the front climb no rung that takes seconds."""
+    monkeypatch.setattr(ladder, "EXACT_SECONDS", 0.3)
+    monkeypatch.setattr(screen, "MOST_EVALUATIONS", 2000)
