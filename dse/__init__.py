@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from dse.search.budget import BudgetCurve, budget_curve
     from dse.search.exact import exact_front
     from dse.search.front import Front, evaluate_many
+    from dse.search.ladder import with_standing
+    from dse.search.sampler import ModelSampler
     from dse.search.study import search
     from dse.workload.operations import Conv2d, Gemm
     from dse.workload.together import combine
@@ -49,6 +51,7 @@ __all__ = [
     "Gemm",
     "InputError",
     "Measurements",
+    "ModelSampler",
     "NoFeasibleDesign",
     "Result",
     "ReuseCurve",
@@ -75,6 +78,7 @@ __all__ = [
     "reuse_view",
     "search",
     "uncertainty",
+    "with_standing",
 ]
 
 _HOMES = {
@@ -87,6 +91,7 @@ _HOMES = {
     "Gemm": "dse.workload.operations",
     "InputError": "dse.errors",
     "Measurements": "dse.inputs.measurements",
+    "ModelSampler": "dse.search.sampler",
     "NoFeasibleDesign": "dse.errors",
     "Result": "dse.model.breakdown",
     "ReuseCurve": "dse.model.reuse",
@@ -113,6 +118,7 @@ _HOMES = {
     "reuse_view": "dse.report.reuse_view",
     "search": "dse.search.study",
     "uncertainty": "dse.fidelity.uncertainty",
+    "with_standing": "dse.search.ladder",
 }
 
 

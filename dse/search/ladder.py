@@ -102,9 +102,9 @@ def known_front(workload: Workload, space: Space, seed: int, *, on_progress: Pro
 
     `on_progress(done, of)` counts designs covered, or designs evaluated. Ctrl-C ends it with what there is.
     """
-    for at_workload, at_space, at_seed, known in reversed(_kept):
-        if (known.is_exact or at_seed == seed) and at_workload == workload and at_space == space:
-            return known
+    remembered = _remembered(workload, space, seed)
+    if remembered is not None:
+        return remembered
     expected = exact_seconds(workload, space)
     known = _exact(workload, space, expected, on_progress) if expected <= EXACT_SECONDS else None
     if known is None:
@@ -112,6 +112,13 @@ def known_front(workload: Workload, space: Space, seed: int, *, on_progress: Pro
     if not known.interrupted:
         _kept.append((workload, space, seed, known))
     return known
+
+
+def _remembered(workload: Workload, space: Space, seed: int) -> Known | None:
+    for at_workload, at_space, at_seed, known in reversed(_kept):
+        if (known.is_exact or at_seed == seed) and at_workload == workload and at_space == space:
+            return known
+    return None
 
 
 def exact_if_cheap(workload: Workload, space: Space, *, on_progress: Progress | None = None) -> Known | None:
@@ -188,10 +195,14 @@ def with_standing(front: Front, *, on_progress: Progress | None = None) -> Front
         why = "exact, for every design of the space was evaluated or bounded"
         standing = Standing(why=why, hypervolume_share=1.0, epsilon=0.0, n_exact=len(front), n_certified=len(front))
         return replace(front, standing=standing)
-    known = known_front(front.workload, front.space, front.seed or 0, on_progress=on_progress) if front.sampler == MODEL else None
+    known = _remembered(front.workload, front.space, front.seed or 0)
+    if known is None and front.interrupted:
+        return front
+    if front.sampler == MODEL and known is None:
+        known = known_front(front.workload, front.space, front.seed or 0, on_progress=on_progress)
     exact = known if known is not None and known.is_exact else None
-    if known is None:
-        exact = exact_if_cheap(front.workload, front.space, on_progress=on_progress)
+    if front.sampler != MODEL:
+        known, exact = None, exact or exact_if_cheap(front.workload, front.space, on_progress=on_progress)
     why = f"Optuna's sampler {front.sampler}, as asked for" if known is None else known.why
     seconds = None if known is None else known.seconds
     losses = losses_of(front.designs, front.space)

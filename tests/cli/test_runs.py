@@ -130,7 +130,8 @@ def test_version(dse):
 
 def test_ctrl_c_keeps_what_was_found(tmp_path):
     """Interrupted as a terminal does it: exit 130, and a folder with what was evaluated."""
-    command = [sys.executable, "-c", "from dse.cli import main; main()", "search", "mlp", "--trials", "1000000"]
+    command = [sys.executable, "-c", "from dse.cli import main; main()", "search", "mlp", "--sampler", "nsga2"]
+    command += ["--trials", "1000000"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(12)
     process.send_signal(2)

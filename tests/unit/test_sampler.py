@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 import dse
-from dse.search import ladder, pareto
+from dse.search import ladder, pareto, screen
 from dse.search.correction import Correction, features
 from dse.search.exact import exact_front
 from dse.search.front import losses_of, score
@@ -279,7 +279,7 @@ def test_the_ladder_takes_the_exact_rung_where_it_is_cheap(mlp, space):
 
 def test_the_ladder_screens_where_an_exact_front_is_dear(mlp, space, monkeypatch):
     monkeypatch.setattr(ladder, "EXACT_SECONDS", 0.0)
-    monkeypatch.setattr("dse.search.screen.MOST_EVALUATIONS", 2000)
+    monkeypatch.setattr(screen, "MOST_EVALUATIONS", 2000)
     ladder._kept.clear()
     found = search(mlp, space, trials=60)
     assert found.standing.why.startswith("vectorised search of 2,000 designs")

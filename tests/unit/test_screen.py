@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dse
-from dse.search import pareto
+from dse.search import pareto, pool
 from dse.search.balance import balanced
 from dse.search.exact import exact_front
 from dse.search.front import losses_of, score
@@ -107,7 +107,7 @@ def test_what_is_returned_is_a_front_of_feasible_designs(mlp, edge):
 
 def test_a_pool_evaluates_nothing_twice_and_keeps_its_budget(mlp, edge, monkeypatch):
     seen = []
-    monkeypatch.setattr("dse.search.pool.score", lambda w, s, rows: seen.extend(keys(rows)) or score(w, s, rows))
+    monkeypatch.setattr(pool, "score", lambda w, s, rows: seen.extend(keys(rows)) or score(w, s, rows))
     screen(mlp, edge, most=3_000)
     assert len(seen) == len(set(seen)) <= 3_000
     assert len(seen) > 2_500
