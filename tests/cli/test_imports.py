@@ -174,6 +174,20 @@ def test_terabytes_that_are_declared_are_not_allocated(dse, tmp_path):
     assert "2.199 T (2,199,023,255,552) parameters" in ran.out
 
 
+def test_numbers_outside_the_file_are_not_read(dse, tmp_path):
+    """A shape that claims to lie in another file is not looked up there, whatever lies beside it."""
+    shape = ints("s", 1, 4)
+    (tmp_path / "beside.bin").write_bytes(shape.raw_data or bytes([1, *bytes(7), 4, *bytes(7)]))
+    shape.data_location = TensorProto.EXTERNAL
+    entry = shape.external_data.add()
+    entry.key, entry.value = "location", "beside.bin"
+    nodes = [node("Reshape", "x s", "r"), node("Gemm", "r w", "y")]
+    saved(tmp_path, model(nodes, {"x": [1, 2, 2]}, "y", [shape, weight("w", 4, 3)]))
+    ran = dse("import", "onnx", "model.onnx")
+    assert ran.code == 2
+    assert "the shape of 'r' is not known" in ran.err
+
+
 def test_weights_outside_the_file_are_not_opened(dse, tmp_path):
     outside = weight("w", 64, 10)
     outside.data_location = TensorProto.EXTERNAL

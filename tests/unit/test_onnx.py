@@ -464,7 +464,7 @@ class TestConstants:
         assert fold("Div", {}, ["a", "b"], values, {}, fits=True)[0].tolist() == [-3, -3]
 
     def test_what_is_too_large_is_left(self):
-        values = {"s": np.array([2**20, 2**20])}
+        values = {"s": np.array([2**12, 2**12])}
         assert fold("ConstantOfShape", {}, ["s"], values, {}, fits=True) is None
         endless = {"a": np.array(0), "b": np.array(2**60), "c": np.array(1)}
         assert fold("Range", {}, ["a", "b", "c"], endless, {}, fits=True) is None
@@ -495,3 +495,25 @@ def test_attention_with_narrow_values_and_turned_queries(tmp_path):
     network = imported(tmp_path, model(nodes, {"x": [1, 16, 64]}, "y", constants, opset=23)).networks[0]
     assert [node.layer.kind for node in network.nodes][-3:] == ["matmul", "softmax", "matmul"]
     assert network.macs() == 16 * 64 * (64 + 64 + 32) + 4 * 16 * 16 * (16 + 8)
+
+
+def test_padding_that_begins_with_the_odd_one(tmp_path):
+    """SAME_LOWER puts the odd row before the image: 8 rows at stride 2 under 3 taps need one row more."""
+    nodes = [node("Conv", "x w", "y", auto_pad="SAME_LOWER", strides=[2, 2])]
+    network = imported(tmp_path, model(nodes, {"x": [1, 3, 8, 8]}, "y", [weight("w", 4, 3, 3, 3)])).networks[0]
+    assert network.nodes[0].layer.padding == (1, 1, 0, 0)
+
+
+def test_recurrent_layers_of_other_cells_are_no_stack(tmp_path):
+    constants = [weight("w0", 1, 96, 40), weight("r0", 1, 96, 24), weight("w1", 1, 64, 24), weight("r1", 1, 64, 16), ints("a", 1)]
+    nodes = [
+        node("LSTM", "x w0 r0", "h", hidden_size=24), node("Squeeze", "h a", "s"), node("LSTM", "s w1 r1", "y", hidden_size=16),
+    ]  # fmt: skip
+    network = imported(tmp_path, model(nodes, {"x": [30, 1, 40]}, "y", constants)).networks[0]
+    assert [(node.layer.hidden, node.layer.layers) for node in network.nodes] == [(24, 1), (16, 1)]
+
+
+def test_copies_that_nobody_spreads_are_refused(tmp_path):
+    nodes = [node("Expand", "x shape", "c"), node("Relu", "c", "y", "act")]
+    with pytest.raises(InputError, match="Relu 'act': makes 24 numbers a sample in the file, but 4 by the rules of dse"):
+        imported(tmp_path, model(nodes, {"x": [1, 1, 4]}, "y", [ints("shape", 1, 6, 4)]))

@@ -155,3 +155,21 @@ def test_a_file_is_not_written_over(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         write_file(tmp_path / "nowhere" / "a.yaml", "one")
     assert (tmp_path / "a.yaml").read_text() == "one"
+
+
+def test_copies_may_read_one_layer_from_outside():
+    """The layers of a decoder all read the encoder's result."""
+    layers = [
+        {"name": "memory", "kind": "linear", "features": 8, "from": ["input"]},
+        {"name": "start", "kind": "activation", "function": "relu", "from": ["memory"]},
+    ]
+    last = "start"
+    for index in range(4):
+        layers.append({"name": f"d{index}_a", "kind": "linear", "features": 8, "from": [last]})
+        layers.append({"name": f"d{index}_b", "kind": "add", "from": [f"d{index}_a", "memory"]})
+        last = f"d{index}_b"
+    text = written(layers)
+    assert "repeat: 4" in text
+    assert "from: [a, memory]" in text
+    (network,) = workload_from(read_text(text)).networks
+    assert [reads for _, reads in linked(network)][-1] == [8, 0]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 ONNX_DOMAINS = ("", "ai.onnx")
-CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 
 
 def constant_names(graph: Proto) -> set[str]:
@@ -97,7 +96,7 @@ class _Reader:
         for node in self._sorted():
             domain = "" if node.domain in ONNX_DOMAINS else node.domain
             kind = f"{domain}.{node.op_type}" if domain else node.op_type
-            if node.op_type in CONTROL_FLOW or any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
                 message = f"{kind} {node.name!r}: control flow decides at run time what runs, so it cannot be counted beforehand"
                 raise self._error(message, "export the branch or the unrolled loop that you mean")
             self._take(node, kind, domain)
