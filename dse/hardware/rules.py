@@ -15,7 +15,7 @@ import numpy as np
 from dse.hardware.conditions import read_condition
 from dse.hardware.design import BoolColumn, Designs, IntColumn
 from dse.hardware.expression import Among, Every, Expression, Named, Not, OneOf
-from dse.hardware.parameters import KINDS, Parameter, Value, show_value
+from dse.hardware.parameters import KINDS, Value, show_value
 
 if TYPE_CHECKING:
     from dse.hardware.space import Space
@@ -138,8 +138,8 @@ class _Group:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        parameters: tuple[Parameter, ...] = self.space.parameters
-        return tuple(len(parameters[column]) for column in self.columns.tolist())
+        columns: list[int] = self.columns.tolist()
+        return tuple(len(self.space.parameters[column].values) for column in columns)
 
     @property
     def size(self) -> int:
