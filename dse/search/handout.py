@@ -49,8 +49,11 @@ AFTER_INTERRUPT = 50
 EXPLORES = 5
 """Where model and second opinion differ, one design in so many is that of which least is known: unlike all that came back."""
 
-RANDOM = 256
-"""Designs drawn where no neighbour is left."""
+RANDOM, DRAWS = 256, 8
+"""Designs drawn at once where no neighbour is left, and how often in vain."""
+
+MOST_LISTED = 1_000_000
+"""Designs of a space whose last ones are looked for one by one."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +83,8 @@ class Handout:
     )
     _differs: bool = False
     _next_fit: int = FIRST_FIT
-    _rings: int = 0
+    _drawn: int = 0
+    _looked_around: bool = False
     _handed: int = 0
 
     def __post_init__(self) -> None:
@@ -150,27 +154,28 @@ class Handout:
         return None
 
     def _extend(self) -> bool:
-        """One more ring of neighbours at the end of the queue; false if the whole space is in it."""
-        ring = self._ring()
+        """One more ring of neighbours at the end of the queue, or other designs; false if every design of the space is in it."""
+        near = self._axes.neighbours(self._edge[:MOST_LEFT])
+        ring = self._pool.evaluate(self._pool.fresh(near)[:MOST_IN_RING])
         if not len(ring):
-            draws = self.space.random_indices(RANDOM, self.seed + self._rings)
-            ring = self._pool.evaluate(draws)
-            if not len(ring) and len(self._pool.seen) < self.space.size <= MOST_IN_RING:
-                ring = self._pool.evaluate(self.space.indices(np.arange(self.space.size)))
-            self._rings += 1
-            if not len(ring):
-                return len(self._pool.seen) < self.space.size and self._rings < RANDOM
+            ring = self._anything()
         self._remember(ring)
         ring = ring.take(np.lexsort((self._behind(ring.logs), ring.violation)))
         self._edge = ring.rows
         self._enqueue(ring.rows)
         if self._candidates is not None:
             self._candidates = self._candidates.and_(ring)
-        return True
+        return len(ring) > 0
 
-    def _ring(self) -> Batch:
-        near = self._axes.neighbours(self._edge[:MOST_LEFT])
-        return self._pool.evaluate(self._pool.fresh(near)[:MOST_IN_RING])
+    def _anything(self) -> Batch:
+        """Designs that were not evaluated, drawn at random; of a space that is nearly done, all that are left."""
+        for _ in range(DRAWS):
+            self._drawn += 1
+            found = self._pool.evaluate(self.space.random_indices(RANDOM, self.seed + self._drawn))
+            if len(found):
+                return found
+        few = np.arange(self.space.size) if self.space.size <= MOST_LISTED else np.empty(0, dtype=np.int64)
+        return self._pool.evaluate(self.space.indices(few))
 
     def _behind(self, logs: FloatColumn) -> FloatColumn:
         """How far each row must come down in every log loss for no design of the known front to better it, shape (rows,)."""
@@ -194,8 +199,8 @@ class Handout:
     def _correct(self) -> None:
         """Fit the correction to all that came back, and put what is left in order by it."""
         self._next_fit = max(len(self._told) + 1, int(np.ceil(len(self._told) * REFIT)))
-        if not self._rings:
-            self._rings += 1
+        if not self._looked_around:
+            self._looked_around = True
             self._extend()
         assert self._candidates is not None
         told = list(self._told.items())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -50,7 +51,7 @@ def problem(name: str):
         case "tight":
             return dse.load_workload("mlp"), dse.load_space("edge").with_budget("price=8.5USD", "power=2W", "latency=15ms")
         case _:
-            path = Path("/tmp/ten_billion.yaml")
+            path = Path(tempfile.gettempdir()) / "ten_billion.yaml"
             path.write_text(TEN_BILLION)
             return dse.load_workload("speech"), dse.load_space(str(path)).with_objectives("latency", "energy", "price")
 
@@ -74,45 +75,52 @@ def trials(workload, space, name: str, seed: int, most: int):
     return np.array(losses), np.array(feasible), seconds
 
 
-def measure(space_name: str, samplers, seeds: int) -> None:
-    """Append what is not in the table yet."""
-    workload, space = problem(space_name)
+def exact_losses(name: str):
+    """The workload, the space and the exact front's losses of a problem, found once and kept in a temporary file."""
+    workload, space = problem(name)
+    kept = Path(tempfile.gettempdir()) / f"dse_exact_{name}.npy"
     score(workload, space, space.random_indices(100, 0))
-    begin = time.process_time()
-    exact = losses_of(exact_front(workload, space).designs, space)
-    drawn = score(workload, space, space.random_indices(20_000, 1))
-    print(f"{space_name}: exact front of {len(exact):,} in {time.process_time() - begin:.1f} s CPU, ", end="")
-    print(f"{len(drawn.feasible) / 20_000:.2%} feasible, the ladder expects {ladder.exact_seconds(workload, space):.0f} s")
+    if not kept.exists():
+        begin = time.process_time()
+        np.save(kept, losses_of(exact_front(workload, space).designs, space))
+        drawn = score(workload, space, space.random_indices(20_000, 1))
+        print(f"{name}: exact front of {len(np.load(kept)):,} in {time.process_time() - begin:.1f} s CPU, ", end="")
+        print(f"{len(drawn.feasible) / 20_000:.2%} feasible, the ladder expects {ladder.exact_seconds(workload, space):.0f} s")
+    return workload, space, np.load(kept)
+
+
+def measure(space_name: str, name: str, seed: int) -> None:
+    """Append a sampler's rows, if they are not in the table yet."""
+    done = pd.read_csv(CSV) if CSV.exists() else pd.DataFrame(columns=["space", "sampler", "seed"])
+    if ((done["space"] == space_name) & (done["sampler"] == name) & (done["seed"] == seed)).any():
+        return
+    workload, space, exact = exact_losses(space_name)
     corner = pareto.reference_point(exact)
     whole = pareto.hypervolume(exact, corner)
-    for seed, name in itertools.product(range(seeds), samplers):
-        done = pd.read_csv(CSV) if CSV.exists() else pd.DataFrame(columns=["space", "sampler", "seed"])
-        if ((done["space"] == space_name) & (done["sampler"] == name) & (done["seed"] == seed)).any():
-            continue
-        ladder._kept.clear()
-        losses, feasible, seconds = trials(workload, space, name, seed, MOST_TRIALS.get(name, CHECKPOINTS[-1]))
-        shares = {n: pareto.hypervolume(losses[:n][feasible[:n]], corner) / whole for n in CHECKPOINTS if n <= len(losses)}
-        reached = first_at(losses, feasible, corner, 0.95 * whole)
-        rows = [
-            {
-                "space": space_name,
-                "sampler": name,
-                "seed": seed,
-                "trials": n,
-                "share": shares[n],
-                "epsilon": pareto.epsilon(losses[:n][feasible[:n]], exact),
-                "cpu_s": seconds[n],
-                "feasible": int(feasible[:n].sum()),
-                "trials_to_95": reached,
-            }
-            for n in shares
-        ]
-        pd.DataFrame(rows).to_csv(CSV, mode="a", header=not CSV.exists(), index=False, float_format="%.6g")
-        print(
-            f"  {name} seed {seed}: " + ", ".join(f"{n}: {share:.4f}" for n, share in shares.items()),
-            f"95% at {reached}",
-            flush=True,
-        )
+    ladder._kept.clear()
+    losses, feasible, seconds = trials(workload, space, name, seed, MOST_TRIALS.get(name, CHECKPOINTS[-1]))
+    shares = {n: pareto.hypervolume(losses[:n][feasible[:n]], corner) / whole for n in CHECKPOINTS if n <= len(losses)}
+    reached = first_at(losses, feasible, corner, 0.95 * whole)
+    rows = [
+        {
+            "space": space_name,
+            "sampler": name,
+            "seed": seed,
+            "trials": n,
+            "share": shares[n],
+            "epsilon": pareto.epsilon(losses[:n][feasible[:n]], exact),
+            "cpu_s": seconds[n],
+            "feasible": int(feasible[:n].sum()),
+            "trials_to_95": reached,
+        }
+        for n in shares
+    ]
+    pd.DataFrame(rows).to_csv(CSV, mode="a", header=not CSV.exists(), index=False, float_format="%.6g")
+    print(
+        f"{space_name} {name} {seed}: " + ", ".join(f"{n}: {share:.4f}" for n, share in shares.items()),
+        f"95% at {reached}",
+        flush=True,
+    )
 
 
 def first_at(losses, feasible, corner, volume: float) -> float:
@@ -169,8 +177,8 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)
     if not chosen.table:
-        for space in chosen.spaces.split(","):
-            measure(space, chosen.samplers.split(","), chosen.seeds)
+        for seed, name, space in itertools.product(range(chosen.seeds), chosen.samplers.split(","), chosen.spaces.split(",")):
+            measure(space, name, seed)
     MARKDOWN.write_text(markdown())
 
 
