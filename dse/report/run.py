@@ -79,7 +79,7 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
         "hypervolume": front.hypervolume,
         "hypervolume_reference": list(front.reference),
         "knee": front.knee,
-        "front": records(front.designs if in_full else front.designs[[name for name in front.designs if _is_total(name)]]),
+        "front": records(front.designs if in_full else front.designs[[name for name in front.designs if _is_total(str(name))]]),
         "front_per_scenario": in_full,
         "scenarios": {label(position): records(result.scenarios) for position, result in enumerate(results)},
         "shown": {label(position): int(row) for position, row in enumerate(rows)},

@@ -70,7 +70,7 @@ def json_text(value: dict[str, Any], *, ensure_ascii: bool = False) -> str:
       ]
     }
     """
-    long = {key: part for key, part in value.items() if isinstance(part, list) and len(part) > LONG}  # pyright: ignore[reportUnknownArgumentType]
+    long: dict[str, list[Any]] = {key: part for key, part in value.items() if isinstance(part, list) and len(part) > LONG}  # pyright: ignore[reportUnknownArgumentType]
     marks = {key: f"\0{key}" for key in long}
     text = json.dumps({**value, **marks}, indent=2, ensure_ascii=ensure_ascii, allow_nan=False)
     for key, mark in marks.items():

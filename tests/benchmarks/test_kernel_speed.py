@@ -54,7 +54,8 @@ def test_layer_evaluations_a_second(monkeypatch, workload, space):
     at_most = cores * lanes * PORTS * clock_hz / OPERATIONS
     rate = rows / (busy / cores)
     print(
-        f"{workload} on {space}: {rows / DESIGNS:.0f} layers a design, {rows / wall:.3g} layer evaluations a second by the clock,\n"
+        f"{workload} on {space}: {rows / DESIGNS:.0f} layers a design, {rows / wall:.3g} layer evaluations a second by the clock,"
+        "\n"
         f"{rate:.3g} by the time that {cores} cores worked; {cores} cores x {lanes} lanes x {PORTS} ports x "
         f"{clock_hz / 1e9:.2f} GHz / {OPERATIONS} operations = {at_most:.3g} at most:\n"
         f"{rate / at_most:.1%}, {clock_hz * cores / rate:.1f} cycles a layer"
