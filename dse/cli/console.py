@@ -33,8 +33,13 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever json takes
     """Print a value as JSON on stdout."""
+    from dse.report.writing import json_text
+
     utf8 = sys.stdout is None or (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=not utf8, allow_nan=False))
+    if isinstance(value, dict):
+        typer.echo(json_text(value, ensure_ascii=not utf8))  # pyright: ignore[reportUnknownArgumentType]
+    else:
+        typer.echo(json.dumps(value, indent=2, ensure_ascii=not utf8, allow_nan=False))
 
 
 def say(text: str) -> None:

@@ -154,10 +154,10 @@ class _Outcome:
     row: int
     broken: tuple[Violation, ...]
 
-    def broken_places(self) -> set[tuple[str, int | None]]:
+    def broken_places(self) -> set[tuple[str, int | str | None]]:
         """Which limits are broken, scenarios by their position: their names may change."""
         positions = {scenario.name: index for index, scenario in enumerate(self.metrics.work.scenarios)}
-        return {(each.quantity, positions.get(each.scenario or "")) for each in self.broken}
+        return {(each.quantity, each.rule or positions.get(each.scenario or "", each.scenario)) for each in self.broken}
 
 
 def advise(workload: Workload, space: Space, *, result: Result | None = None, workload_levers: bool = True) -> Advice:
@@ -204,6 +204,7 @@ def _renamed_budget(space: Space, before: Workload, after: Workload) -> Space:
     limit = space.budget.scenario_latency_s
     names = zip(before.scenarios, after.scenarios, strict=True)
     renamed = {new.name: limit[old.name] for old, new in names if old.name in limit}
+    renamed |= {member.name: limit[member.name] for member in before.members if member.name in limit}
     return replace(space, budget=replace(space.budget, scenario_latency_s=renamed))
 
 

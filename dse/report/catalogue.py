@@ -48,7 +48,8 @@ def catalogue_tables(entries: dict[str, list[dict[str, Any]]]) -> RenderableType
         workloads.add_row(entry["name"], str(len(entry["scenarios"])), entry["space"] or "–", ", ".join(entry["networks"]))
     spaces = _table("Search spaces and known machines (--space NAME, --on NAME)", "name", "designs", "what it is")
     for entry in entries["spaces"]:
-        spaces.add_row(entry["name"], f"{entry['designs']:,}", entry["title"])
+        allowed = f"; its rules allow {entry['allowed']:,} of them" if entry["rules"] else ""
+        spaces.add_row(entry["name"], f"{entry['designs']:,}", entry["title"] + allowed)
     return Group(workloads, Text(), spaces)
 
 

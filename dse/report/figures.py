@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from dse.report.info import SCENARIO_MARK, AxisView, FrontView, RooflineView, front_axes, label, roofline_view
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 BLACK, GREY, LIGHT = "#000000", "#8A8A8A", "#E4E4E4"
 SERIES = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK, GREY)
+MOST_DRAWN, CROWD = 10_000, 500
+"""Designs of a front that a picture shows, and how many make the dots small."""
+SMALL: dict[str, Any] = {"s": 5, "linewidths": 0}
+LARGE: dict[str, Any] = {"s": 28, "edgecolors": "white", "linewidths": 0.5}
+LONG_AXIS = 500.0
+"""Ratio of the ends of an axis above which two ticks a decade have to do."""
 STYLE_INCHES = (7.2, 5.0)
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -70,17 +77,19 @@ def pareto_figure(front: Front) -> Figure:
         axes = figure.add_subplot()
         axes.scatter(*view.infeasible[:, :2].T, s=5, color=GREY, alpha=0.25, linewidths=0)
         axes.scatter(*view.dominated[:, :2].T, s=7, color=SKY, alpha=0.45, linewidths=0)
-        style: dict[str, Any] = {"c": view.front[:, 2], "cmap": "cividis", "norm": "log"} if view.colour else {"color": BLUE}
-        points = axes.scatter(*view.front[:, :2].T, s=28, edgecolors="white", linewidths=0.5, zorder=3, **style)
+        drawn = view.front[_spread(view)]
+        style: dict[str, Any] = {"c": drawn[:, 2], "cmap": "cividis", "norm": "log"} if view.colour else {"color": BLUE}
+        points = axes.scatter(*drawn[:, :2].T, zorder=3, **(SMALL if len(drawn) > CROWD else LARGE), **style)
         axes.scatter(*view.front[front.knee, :2], s=130, facecolors="none", edgecolors=RED, linewidths=1.8, zorder=4)
         for row, text in view.labels.items():
             at = (view.front[row, 0], view.front[row, 1])
-            axes.annotate(text, at, xytext=(5, 4), textcoords="offset points", fontsize=8, fontweight="bold", zorder=5)
+            written = axes.annotate(text, at, xytext=(5, 4), textcoords="offset points", fontsize=8, fontweight="bold", zorder=5)
+            written.set_path_effects([withStroke(linewidth=2, foreground="white")])
         handles = [
-            _dot(BLUE, f"Pareto front, {len(view.front)} designs", 6.5),
+            _dot(BLUE, _front_text(len(view.front), len(drawn)), 6.5),
             Line2D([], [], linestyle="none", marker="o", markersize=10, color=RED, fillstyle="none", label="knee"),
-            _dot(SKY, "dominated", 4),
-            _dot(GREY, "over budget", 3.5),
+            *([_dot(SKY, "dominated", 4)] if len(view.dominated) else []),
+            *([_dot(GREY, "over budget", 3.5)] if len(view.infeasible) else []),
             *_budget_lines(axes, view),
         ]
         for which, axis, column in (("x", view.x, 0), ("y", view.y, 1)):
@@ -94,6 +103,19 @@ def pareto_figure(front: Front) -> Figure:
             bar.set_label(colour.title)
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.4, handletextpad=0.4)
         return figure
+
+
+def _spread(view: FrontView) -> Any:  # noqa: ANN401 - rows
+    """Rows of the front that are drawn: all of them or, of very many, evenly spread ones with all that are labelled."""
+    count = len(view.front)
+    if count <= MOST_DRAWN:
+        return np.arange(count)
+    even = np.linspace(0, count - 1, MOST_DRAWN).round().astype(np.int64)
+    return np.unique(np.concatenate([even, np.array(list(view.labels), dtype=np.int64)]))
+
+
+def _front_text(count: int, drawn: int) -> str:
+    return f"Pareto front, {count:,} designs" + (f" ({drawn:,} drawn)" if drawn < count else "")
 
 
 def _dot(colour: str, text: str, size: float) -> Line2D:
@@ -114,6 +136,8 @@ def _frame(axes: Axes, which: str, values: Any, limit: float | None) -> None:  #
     low, high = float(values.min()), float(values.max())
     if limit is not None and limit <= 2 * high:
         high = max(high, limit)
+    if high / low > LONG_AXIS:
+        getattr(axes, f"{which}axis").set_major_locator(LogLocator(subs=(1.0, 3.0)))
     margin = max((high / low) ** 0.08, 1.1)
     getattr(axes, f"set_{which}lim")(low / margin, high * margin)
 

@@ -14,7 +14,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from dse import __version__
@@ -30,6 +29,7 @@ from dse.report.page_data import report_data
 from dse.report.record_table import record_json
 from dse.report.standing import standing_json
 from dse.report.stored import REPORT
+from dse.report.writing import json_text, records, scalar, write_csv
 from dse.search.front import METRIC_COLUMNS, Front
 from dse.search.record import REPRODUCIBLE, without_password
 from dse.workload.memory import scenario_memory
@@ -37,11 +37,23 @@ from dse.workload.phases import Training
 from dse.workload.training import number_of_layers, plan
 from dse.workload.workload import Scenario
 
+MOST_IN_FULL = 5000
+"""Designs of a front whose figures per scenario stand in the JSON too; of more they would fill hundreds of megabytes."""
+
 PACKAGES = ("moocore", "numba", "numpy", "optuna", "pandas", "scipy")
 
 
 def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) -> dict[str, Any]:
-    """The whole result as plain JSON values: every front design, and each scenario of those shown."""
+    """The whole result as plain JSON values: every front design, and each scenario of those shown.
+
+    Of a front of more than `MOST_IN_FULL` designs the figures per scenario are in front.csv alone.
+    """
+    in_full = len(front) <= MOST_IN_FULL
+    scenarios = {scenario.name for scenario in front.workload.scenarios}
+
+    def _is_total(column: str) -> bool:
+        return column.partition("[")[2].removesuffix("]") not in scenarios
+
     return {
         "workload": front.workload.name,
         "space": front.space.name,
@@ -77,7 +89,8 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
         "hypervolume": front.hypervolume,
         "hypervolume_reference": list(front.reference),
         "knee": front.knee,
-        "front": records(front.designs),
+        "front": records(front.designs if in_full else front.designs[[name for name in front.designs if _is_total(str(name))]]),
+        "front_per_scenario": in_full,
         "scenarios": {label(position): records(result.scenarios) for position, result in enumerate(results)},
         "shown": {label(position): int(row) for position, row in enumerate(rows)},
         "assumptions": list(front.space.assumptions()),
@@ -185,9 +198,9 @@ def _fill(
     inputs: Sequence[Path],
     pictures: Mapping[str, bytes],
 ) -> None:
-    front.designs.to_csv(folder / "front.csv", index=False)
+    write_csv(front.designs, folder / "front.csv")
     if len(front.trials):
-        front.trials.to_csv(folder / "trials.csv", index=False)
+        write_csv(front.trials, folder / "trials.csv")
     shown = [
         result.scenarios.assign(design=label(position), front_row=row)
         for position, (row, result) in enumerate(zip(rows, results, strict=True))
@@ -257,22 +270,12 @@ def _publish(draft: Path, output: Path, name: str) -> Path:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write plain values as a JSON file."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table as plain JSON values."""
-    return [_plain({str(key): value for key, value in record.items()}) for record in frame.to_dict(orient="records")]
+    path.write_text(json_text(value) + "\n", encoding="utf-8")
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:
     """NumPy scalars to Python's; what is not finite has no JSON number and becomes null."""
-    return {key: _scalar(value) for key, value in record.items()}
-
-
-def _scalar(value: Any) -> Any:  # noqa: ANN401 - any cell of a table
-    plain: Any = value.item() if hasattr(value, "item") else value
-    return None if isinstance(plain, float) and not np.isfinite(plain) else plain
+    return {key: scalar(value) for key, value in record.items()}
 
 
 def evaluation_json(result: Result, advice: Advice | None = None) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def exact_front(
     For a workload with a free batch every design is evaluated instead. Raises `NoFeasibleDesign` if no design keeps the limits.
     Ctrl-C keeps the front so far, and the certificate says what is known of it.
     """
-    workload, space = judged(together(workload, across), space, partial(exact_front, seconds=TARGET_SECONDS))
+    most = TARGET_SECONDS if seconds is None else min(seconds, TARGET_SECONDS)
+    workload, space = judged(together(workload, across), space, partial(exact_front, seconds=most))
     if any(scenario.auto for scenario in workload.scenarios):
         return front_of_every_design(workload, space, on_progress=on_progress)
     deadline = None if seconds is None else time.monotonic() + seconds

@@ -79,6 +79,8 @@ def _with_target(workload: Workload, space: Space, member: Member, front_of: Fro
     own = tuple(scenario for scenario in workload.scenarios if scenario.member == member.name)
     alone = replace(workload, name=member.name, scenarios=own, members=(member,), across="mean")
     front = front_of(alone, replace(space, objectives=(Objective(f"latency:{member.name}"),)))
+    if front.interrupted:
+        raise KeyboardInterrupt
     least = float(front.designs[f"latency_s[{member.name}]"].iloc[0])
     proof = {"exact": "certified", "epsilon": f"within {front.certificate.epsilon or 0:.2%}"}.get(
         front.certificate.kind, "the least that was found"

@@ -121,6 +121,18 @@ CHOOSE_FROM = 2000
 """Rows that are compared when a few are chosen."""
 
 
+def _adds_most(points: FloatColumn, corner: FloatColumn, chosen: list[int], gains: dict[int, float]) -> int:
+    """The row that adds most volume to the chosen ones; `gains` are bounds, as no row ever adds more than it did before."""
+    volume, best, most = hypervolume(points[chosen], corner), -1, -np.inf
+    for row in sorted(gains, key=lambda row: -gains[row]):
+        if gains[row] <= most:
+            break
+        gains[row] = hypervolume(points[[*chosen, row]], corner) - volume
+        if gains[row] > most:
+            best, most = row, gains[row]
+    return best
+
+
 def choose(losses: FloatColumn, most: int, always: Sequence[int] = ()) -> IntColumn:
     """At most `most` rows that stand for a front: `always`, the best of each objective, then whatever adds most volume.
 
@@ -133,8 +145,8 @@ def choose(losses: FloatColumn, most: int, always: Sequence[int] = ()) -> IntCol
     step = -(-len(losses) // CHOOSE_FROM)
     sample = np.argsort(losses[:, 0], kind="stable")[::step].tolist() if step > 1 else range(len(losses))
     chosen = list(dict.fromkeys([*always, *(int(row) for row in np.argmin(losses, axis=0))]))[:most]
-    while len(chosen) < most:
-        rest = [row for row in sample if row not in chosen]
-        gains = [hypervolume(points[[*chosen, row]], corner) for row in rest]
-        chosen.append(rest[int(np.argmax(gains))])
+    gains = dict.fromkeys((row for row in sample if row not in chosen), np.inf)
+    while len(chosen) < most and gains:
+        chosen.append(_adds_most(points, corner, chosen, gains))
+        del gains[chosen[-1]]
     return np.array(sorted(chosen, key=lambda row: losses[row, 0]))

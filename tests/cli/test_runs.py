@@ -175,3 +175,48 @@ def test_evaluate_says_what_a_machine_breaks(dse):
     ran = dse("evaluate", "mlp", "--on", "tpu_v1", "--set", "frequency=2GHz")
     assert ran.code == 0
     assert "power is" in ran.err
+
+
+RULED = """
+name: ruled
+parameters:
+  array_rows: [8, 16]
+  array_cols: [8, 16]
+  frequency: 500 MHz
+  sram: [256 KiB, 1 MiB]
+  memory: [lpddr4, hbm2e]
+  channels: {lpddr4: [1, 2, 4], hbm2e: [1, 6]}
+  node: [28 nm, 16 nm]
+forbid: ["memory == 'hbm2e' and node > 16 nm"]
+objectives: [latency, price]
+"""
+CHOSEN = [f"--set={each}" for each in ("array_rows=8", "array_cols=8", "sram=1MiB", "memory=hbm2e", "channels=6", "node=28nm")]
+
+
+def test_rules_are_named_wherever_a_design_breaks_them(dse, tmp_path):
+    path = tmp_path / "ruled.yaml"
+    path.write_text(RULED)
+    ran = dse("front", "snowflake", "--space", str(path), "-o", str(tmp_path), "--json")
+    result = json.loads(ran.out)
+    assert result["designs_allowed"] == {"designs": 64, "is_exact": True}
+    assert [each["direction"] for each in result["objectives"]] == ["minimise", "minimise"]
+    assert all(each["reference"] > max(row[each["column"]] for row in result["front"]) for each in result["objectives"])
+    assert not any(row["memory"] == "hbm2e" and row["node_nm"] == 28 for row in result["front"])
+    said = dse("evaluate", "snowflake", "--on", str(path), *CHOSEN)
+    assert "the space forbids it: memory == 'hbm2e' and node > 16 nm" in said.err
+    refused = dse(
+        "front", "snowflake", "--space", str(path), "--set", "memory=lpddr4", "--set", "channels=6", "-o", str(tmp_path)
+    )
+    assert refused.code == 1
+    assert "the space forbids it: channels other than 1, 2, 4 with memory lpddr4" in refused.err
+
+
+def test_several_workloads_are_judged_together(dse, tmp_path):
+    path = tmp_path / "ruled.yaml"
+    path.write_text(RULED)
+    ran = dse("front", "snowflake", "eyeriss", "--across", "each", "--space", str(path), "-o", str(tmp_path))
+    assert "minimise latency:snowflake, minimise latency:eyeriss, minimise price; hypervolume" in " ".join(ran.out.split())
+    folder = next(each for each in tmp_path.iterdir() if each.name.startswith("snowflake+eyeriss-ruled-"))
+    assert {file.name for file in (folder / "inputs").iterdir()} == {"snowflake.yaml", "eyeriss.yaml", "ruled.yaml"}
+    ran = dse("search", "snowflake", "eyeriss", "--across", "worst", "--space", str(path), "-o", str(tmp_path), "-n", "200")
+    assert "slowdown: the worst latency over its target: snowflake" in " ".join(ran.out.split())

@@ -199,7 +199,7 @@ def test_interruption_and_time_keep_what_was_found(monkeypatch):
     def stop(done, size):
         assert size == SPACES["edge"].size
         covered.append(done)
-        if len(covered) == 3:
+        if sum(done > 0 for done in covered) == 3:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(exact, "BOXES_AT_ONCE", 100)
@@ -209,9 +209,34 @@ def test_interruption_and_time_keep_what_was_found(monkeypatch):
     assert covered == sorted(covered)
     assert front.certificate.kind != "exact"
     assert covered[-1] <= front.certificate.designs_covered < SPACES["edge"].size
-    hurried = exact_front(workload, SPACES["edge"], seconds=0.0)
-    assert hurried.certificate.kind == "none"
-    assert len(hurried) >= 1
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3])
+def test_interruption_and_time_before_there_is_a_search_keep_the_best_of_a_draw(calls):
+    """While the factors are prepared: a front of designs drawn at random, all within the budget, and no promise."""
+    workload = replace(WORKLOADS["speech"], scenarios=WORKLOADS["speech"].scenarios[-2:])
+    told: list[int] = []
+
+    def stop(done, _size):
+        told.append(done)
+        if len(told) == calls:
+            raise KeyboardInterrupt
+
+    kept = [exact_front(workload, SPACES["edge"], on_progress=stop), exact_front(workload, SPACES["edge"], seconds=0.0)]
+    assert told == [0] * calls
+    assert [front.interrupted for front in kept] == [True, False]
+    for front in kept:
+        assert "while the factors" in front.certificate.statement
+        assert (front.certificate.kind, front.certificate.epsilon) == ("none", None)
+        assert len(score(workload, front.space, front.indices).feasible) == len(front) >= 1
+
+
+def test_a_design_counts_once_as_evaluated():
+    """Of a space so small that nothing is left out, no more are evaluated than there are, though some are drawn first."""
+    workload, space = WORKLOADS["mlp"], with_axis(SPACES["three_knobs"], "compute_units", [64, 128])
+    front = exact_front(replace(workload, scenarios=workload.scenarios[:1]), space)
+    evaluated = int(front.certificate.statement.partition("(")[2].partition(" evaluated")[0].replace(",", ""))
+    assert len(front) <= evaluated <= space.size
 
 
 def with_axis(space, name, values):
