@@ -181,7 +181,7 @@ class _Problem:
         weights, level = np.repeat(self.weights, times, axis=0), np.repeat(self.level, times)
         total = np.zeros(len(point))
         for at, objective in enumerate(self.space.objectives):
-            total += weights[:, at] * logs[objective.metric]
+            total += weights[:, at] * _like(logs, objective.metric)
         for metric in ("price", "area", "power", "latency", "energy"):
             limit = self.space.budget.limit(metric)
             if limit is not None:
@@ -266,6 +266,11 @@ class _Problem:
             for column in _columns(self.space, ARRAY):
                 rows[part, column] = table[chosen, column]
         return rows
+
+
+def _like(logs: dict[str, FloatColumn], metric: str) -> FloatColumn:
+    """The relaxed metric of an objective; that of one workload of several (``latency:vision``) goes with that of them all."""
+    return logs.get(metric.partition(":")[0], logs["latency"])
 
 
 def _by_bandwidth(space: Space) -> bool:

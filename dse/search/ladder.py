@@ -22,7 +22,7 @@ from dse.hardware.space import Space
 from dse.model.work import work_of
 from dse.search import pareto
 from dse.search.exact import exact_front
-from dse.search.factors import kept_choices, n_choices
+from dse.search.factors import n_choices
 from dse.search.front import Certificate, Front, Standing, losses_of
 from dse.search.screen import screen
 from dse.workload.workload import Workload
@@ -68,33 +68,26 @@ ARRAY_PAIRS_PER_S = 1e8
 STORAGE_S = 0.01
 """Planning what stays on chip in one more buffer; measured: 640 buffers of `speech` in 6.4 s."""
 
-BOXES = {1: 5.0, 2: 35.0, 3: 60.0, 4: 240.0}
-"""Boxes that branch and bound looks at, over the root of the designs that pruning keeps, by the number of objectives.
+BOXES = {1: 5.0, 2: 25.0, 3: 35.0, 4: 160.0}
+"""Boxes that branch and bound looks at, over the root of the number of designs, by the number of objectives.
 
-Measured on every shipped workload and space with 7e4 to 2e8 kept designs: within a factor of three of this.
+Measured on every shipped workload and space, 1e5 to 3e7 designs: within a factor of four of this, mostly fewer; on 1.6e10, a
+fourth of it (`tests/benchmarks/test_exact_speed.py`).
 """
 
-BOXES_PER_S = 5e4
-"""Measured on two cores: 4e4 (four objectives on `edge`) to 2e5 (three on `datacenter`)."""
+BOXES_PER_S = 1e5
+"""Measured on two cores that do nothing else: 1e5 (four objectives on `edge`) to 3e5 (on `datacenter`)."""
 
 DESIGN_S, CELL_S = 5e-6, 3e-8
 """Evaluating one of many designs, and what each operation of each scenario adds; measured: 3e4 to 2e5 designs a second."""
 
 
 def exact_seconds(workload: Workload, space: Space) -> float:
-    """About how long the exact front takes on two cores, from counts alone; where pruning would take long, that without the rest.
-
-    Looking at it costs at most a second or so: factors are pruned only if that is expected to be quick.
-    """
-    work = work_of(workload)
+    """About how long the exact front takes on two cores, from counts alone."""
     if any(scenario.auto for scenario in workload.scenarios):
-        return space.size * (DESIGN_S + CELL_S * float(np.count_nonzero(work.operation_counts)))
+        return space.size * (DESIGN_S + CELL_S * float(np.count_nonzero(work_of(workload).operation_counts)))
     pruning = n_choices(space, "array") ** 2 / ARRAY_PAIRS_PER_S + n_choices(space, "storage") * STORAGE_S
-    if pruning > EXACT_SECONDS / 4:
-        everything = BOXES[min(len(space.objectives), max(BOXES))] * float(space.size) ** 0.4 / BOXES_PER_S
-        return pruning + everything
-    kept = float(np.prod([float(len(each)) for each in kept_choices(space, work).values()]))
-    return pruning + BOXES[min(len(space.objectives), max(BOXES))] * np.sqrt(kept) / BOXES_PER_S
+    return pruning + BOXES[min(len(space.objectives), max(BOXES))] * float(space.size) ** 0.5 / BOXES_PER_S
 
 
 def known_front(workload: Workload, space: Space, seed: int, *, on_progress: Progress | None = None) -> Known:
