@@ -78,7 +78,7 @@ def random_space(draw):
             given |= {"memory": ("abstract",), "channels": (1,), "bandwidth": (5e9, 2e10, 8e10)}
         for name in ("array_rows", "array_cols", "sram"):
             given[name] = some(draw, CHIP[name], 3)
-        space = replace(SPACES[str(draw.choice(["edge", "datacenter"]))], parameters=completed(given))
+        space = replace(SPACES[str(draw.choice(["edge", "datacenter"]))], parameters=completed(given), rules=())
         padding = "skipped" if skips else "multiplied"
         space = replace(space, device=replace(space.device, padding=padding, volume=[None, 100_000][draw.integers(2)]))
     device = replace(
