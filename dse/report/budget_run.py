@@ -9,7 +9,8 @@ from typing import Any
 
 from dse.report.budget_view import budget_view
 from dse.report.budget_words import verdict
-from dse.report.run import copy_inputs, provenance, records, write_folder, write_json
+from dse.report.folder import copy_inputs, provenance, write_folder, write_json
+from dse.report.run import records
 from dse.search.budget import BudgetCurve
 
 
