@@ -29,8 +29,8 @@ from dse.workload.training import number_of_layers, plan
 from dse.workload.workload import Scenario
 
 
-def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) -> dict[str, Any]:
-    """The whole result as plain JSON values: every front design, and each scenario of those shown."""
+def result_json(front: Front, results: Sequence[Result], rows: Sequence[int], verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole result as plain JSON values: every front design, each scenario of those shown, and the verdict in words."""
     return {
         "workload": front.workload.name,
         "space": front.space.name,
@@ -65,6 +65,7 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int]) ->
         "hypervolume": front.hypervolume,
         "hypervolume_reference": list(front.reference),
         "knee": front.knee,
+        "verdict": {name: verdict[name] for name in ("headline", "summary", "findings")},
         "front": records(front.designs),
         "scenarios": {label(position): records(result.scenarios) for position, result in enumerate(results)},
         "shown": {label(position): int(row) for position, row in enumerate(rows)},
@@ -147,9 +148,10 @@ def _fill(
     ]
     pd.concat(shown, ignore_index=True).to_csv(folder / "scenarios.csv", index=False)
     results[list(rows).index(front.knee)].layers.to_csv(folder / "layers_knee.csv", index=False)
-    write_json(folder / "result.json", result_json(front, results, rows))
+    shown_data = report_data(front, results, rows, space_file=inputs[-1], manifest=made_from)
+    write_json(folder / "result.json", result_json(front, results, rows, shown_data["verdict"]))
     write_json(folder / "manifest.json", made_from)
-    write_page(folder, report_data(front, results, rows, space_file=inputs[-1], manifest=made_from))
+    write_page(folder, shown_data)
     copy_inputs(folder, inputs)
     for name, picture in pictures.items():
         (folder / name).write_bytes(picture)
