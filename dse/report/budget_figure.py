@@ -17,7 +17,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from dse.hardware.shares import PARTS, Part
 from dse.report.budget_view import PART_NAMES, BudgetView, budget_view
-from dse.report.figures import BLUE, GREEN, GREY, LIGHT, ORANGE, PURPLE, RED, SKY, STYLE, png
+from dse.report.figures import BLUE, GREEN, GREY, LIGHT, NARROW, ORANGE, PURPLE, RED, SKY, STYLE, paper, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,10 +54,10 @@ def budget_picture(curve: BudgetCurve) -> bytes:
     return png(budget_figure(budget_view(curve)))
 
 
-def budget_figure(view: BudgetView) -> Figure:
+def budget_figure(view: BudgetView, inches: tuple[float, float] = INCHES) -> Figure:
     """Three panels over one logarithmic axis of budgets."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=INCHES, layout="constrained")
+    with mpl.rc_context(STYLE | paper(inches)):
+        figure = Figure(figsize=inches, layout="constrained")
         top, strip, below = figure.subplots(3, 1, sharex=True, height_ratios=[3.4, 0.22, 2.0])
         left, right = _ends(view)
         for axes in (top, strip, below):
@@ -111,7 +111,9 @@ def _curve(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
         handles += _mark(axes, view, view.worth, "D", f"{text}{100 * view.worth_fraction:g}%")
     low, high = min(view.value), max(view.value)
     margin = max((high / low) ** 0.08, 1.1)
-    axes.set_ylim(low / margin, high * margin**1.4)
+    room = (high / low) ** 0.5 if axes.figure.get_figwidth() < NARROW else 1.0
+    up = view.objective.name != "throughput"
+    axes.set_ylim(low / margin / (1.0 if up else room), high * margin**1.4 * (room if up else 1.0))
     _labels(axes, view)
     axes.yaxis.set_major_locator(FixedLocator(_ticks(*axes.get_ylim())))
     axes.yaxis.set_minor_locator(NullLocator())
