@@ -64,7 +64,7 @@ def budget_figure(view: BudgetView, inches: tuple[float, float] = INCHES) -> Fig
             axes.set_xscale("log")
             axes.set_xlim(left, right)
         edges = np.array([*view.cost, max(right, view.cost[-1])])
-        _curve(top, view, edges)
+        _curve(top, view, edges, narrow=inches[0] < NARROW)
         _binding(strip, view, edges)
         _split(below, view, edges)
         axis = below.xaxis
@@ -94,7 +94,7 @@ def _ticks(left: float, right: float) -> list[float]:
     return found[:: -(-len(found) // MANY_TICKS)] if found else [left, right]
 
 
-def _curve(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
+def _curve(axes: Axes, view: BudgetView, edges: np.ndarray, *, narrow: bool) -> None:
     values = np.array([*view.value, view.value[-1]])
     axes.set_yscale("log")
     axes.step(edges, values, where="post", color=BLUE, linewidth=1.8, zorder=3, solid_joinstyle="miter")
@@ -111,7 +111,7 @@ def _curve(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
         handles += _mark(axes, view, view.worth, "D", f"{text}{100 * view.worth_fraction:g}%")
     low, high = min(view.value), max(view.value)
     margin = max((high / low) ** 0.08, 1.1)
-    room = (high / low) ** 0.5 if axes.figure.get_figwidth() < NARROW else 1.0
+    room = (high / low) ** 0.5 if narrow else 1.0
     up = view.objective.name != "throughput"
     axes.set_ylim(low / margin / (1.0 if up else room), high * margin**1.4 * (room if up else 1.0))
     _labels(axes, view)

@@ -12,7 +12,7 @@ from dse.report.budget_table import machine_line
 from dse.report.budget_view import budget_view
 from dse.report.budget_words import verdict
 from dse.report.folder import copy_inputs, provenance, write_folder, write_json
-from dse.report.run import records
+from dse.report.plain import records
 from dse.search.budget import BudgetCurve
 
 BUDGET = "budget.json"

@@ -20,7 +20,8 @@ def stored_view(stored: Mapping[str, Any]) -> BudgetView:
     """The view of a stored curve; the inverse of `plain_view`."""
     plain: dict[str, Any] = {name: _read(value) for name, value in stored["view"].items()}
     axes = {"objective": axis_view(plain["objective"]["name"], None), "resource": axis_view(plain["of"]["name"], None)}
-    rows = tuple(BudgetRow(**{**row, "changes": tuple(row["changes"])}) for row in plain["rows"])
+    found: tuple[dict[str, Any], ...] = plain["rows"]
+    rows = tuple(BudgetRow(**row) for row in found)
     known = {field.name for field in fields(BudgetView)} - {*axes, "rows"}
     return BudgetView(**axes, rows=rows, **{name: value for name, value in plain.items() if name in known})
 

@@ -45,7 +45,7 @@ class StoredRun:
             raise InputError(Problem(f"{folder} is a budget curve: it has no front to compare", remedy=remedy))
         data = stored_report(folder)
         try:
-            table = pd.read_csv(folder / "front.csv", float_precision="round_trip")
+            table = pd.read_csv(folder / "front.csv")
         except (OSError, ValueError) as error:
             raise InputError(Problem(f"{folder / 'front.csv'} cannot be read: {error}", remedy="run the search again")) from None
         return cls(folder=folder, data=data, table=table)
@@ -81,9 +81,13 @@ class StoredRun:
         """The letter of a design in its report, or its row in ``front.csv``."""
         return self.data["front"]["letters"].get(str(row)) or f"row {row}"
 
+    def line(self, row: int) -> dict[str, Any]:
+        """One row of the front."""
+        return {str(name): value for name, value in self.table.iloc[row].to_dict().items()}
+
     def design(self, row: int) -> dict[str, Any]:
         """One design as plain JSON values."""
-        line = self.table.iloc[row]
+        line = self.line(row)
         metrics = {name: exact(line[METRIC_COLUMNS[name]]) for name in self.metrics}
         return {"name": self.name(row), "row": row, "machine": machine_text(line), "metrics": metrics}
 
@@ -93,9 +97,9 @@ def maximised(metric: str) -> bool:
     return metric.partition(":")[0] == "throughput"
 
 
-def machine_text(line: pd.Series[Any]) -> str:
+def machine_text(line: Mapping[str, Any]) -> str:
     """A row of ``front.csv`` in a few words: ``48x48x4 ws 600 MHz, 6 MiB, lpddr5, 7 nm``."""
-    has = set(line.index)
+    has = line.keys()
     parts = list[str]()
     if "compute_units" in has:
         parts.append(f"{int(line['compute_units']):,} MACs")
@@ -263,7 +267,7 @@ def _drawn(one: StoredRun, two: StoredRun) -> dict[str, Any]:
         which: {
             "metrics": {name: [exact(value) for value in run.table[METRIC_COLUMNS[name]]] for name in shared},
             "name": [run.name(row) for row in range(len(run.table))],
-            "machine": [machine_text(run.table.iloc[row]) for row in range(len(run.table))],
+            "machine": [machine_text(run.line(row)) for row in range(len(run.table))],
             "in_both": [machine in rest for machine in run.machines()],
             "knee": run.data["front"]["knee"],
         }

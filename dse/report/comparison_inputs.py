@@ -55,12 +55,17 @@ def _asked(data: Mapping[str, Any]) -> dict[str, str]:
         "designs in the space": f"{data['space']['size']:,}",
         "objectives": ", ".join(objectives),
         **budget,
-        **{f"rule: {rule}": "kept" for rule in data["manifest"].get("rules") or []},
+        **{f"rule: {rule}": "kept" for rule in _rules(data["manifest"])},
     }
 
 
+def _rules(manifest: Mapping[str, Any]) -> list[str]:
+    return manifest.get("rules") or []
+
+
 def _search(data: Mapping[str, Any]) -> dict[str, str]:
-    search, settings = data["search"], data["manifest"].get("settings") or {}
+    search = data["search"]
+    settings: Mapping[str, Any] = data["manifest"].get("settings") or {}
     found = {"sampler": search["sampler"], "seed": str(search["seed"]), "certificate": search["certificate"]["kind"]}
     if data["trials"]:
         found["trials"] = f"{data['trials']['total']:,}"
@@ -74,5 +79,5 @@ def _text(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def _versions(data: Mapping[str, Any]) -> dict[str, str]:
-    manifest = data["manifest"]
+    manifest: Mapping[str, Any] = data["manifest"]
     return {"dse": manifest["dse"], "Python": manifest["python"], **manifest["packages"]}

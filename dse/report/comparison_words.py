@@ -62,9 +62,7 @@ def said(found: Mapping[str, Any]) -> list[str]:
     else:
         sentences.append(f"The knee moves from {knee['before']['machine']} to {knee['after']['machine']}.")
     if fronts is not None and not found["certified"]:
-        sentences.append(
-            "Not both fronts are certified: designs may have come and gone by the luck of a search. `dse front` tells."
-        )
+        sentences.append("Not both fronts are certified: designs may come and go by the luck of a search. `dse front` tells.")
     return sentences
 
 

@@ -79,5 +79,6 @@ def layer_table(design: Mapping[str, Any]) -> pd.DataFrame:
     columns = {name: count * np.asarray(layers[name], dtype=np.float64) for name in ("ops", "dram_bytes", "time_s")}
     energy = {part: count * np.asarray(column, dtype=np.float64) for part, column in layers["energy_j"].items()}
     names = [each["name"] for each in design["scenarios"]]
-    text = {"scenario": [names[at] for at in layers["scenario"]], "bound": [BOUNDS[at] for at in layers["bound"]]}
+    scenarios, bounds = layers["scenario"], layers["bound"]
+    text: dict[str, list[str]] = {"scenario": [names[at] for at in scenarios], "bound": [BOUNDS[at] for at in bounds]}
     return pd.DataFrame({**text, **columns, **energy})

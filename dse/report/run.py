@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from dse.hardware.space import Space
@@ -19,6 +18,7 @@ from dse.report.folder import copy_inputs, provenance, write_folder, write_json
 from dse.report.html import run_page
 from dse.report.info import label, member_totals
 from dse.report.page_data import report_data
+from dse.report.plain import plain_row, records
 from dse.report.record_table import record_json
 from dse.report.stored import REPORT
 from dse.search.front import METRIC_COLUMNS, Front
@@ -48,7 +48,7 @@ def result_json(front: Front, results: Sequence[Result], rows: Sequence[int], ve
         "budget": front.space.budget.as_dict(),
         "rules": [rule.text for rule in front.space.rules],
         "designs_allowed": allowed_json(front.space),
-        "certificate": _plain(
+        "certificate": plain_row(
             {
                 "kind": front.certificate.kind,
                 "designs_covered": front.certificate.designs_covered,
@@ -163,29 +163,14 @@ def write_page(folder: Path, data: Mapping[str, Any]) -> None:
     (folder / "report.html").write_text(run_page(data), encoding="utf-8")
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table as plain JSON values."""
-    return [_plain({str(key): value for key, value in record.items()}) for record in frame.to_dict(orient="records")]
-
-
-def _plain(record: dict[str, Any]) -> dict[str, Any]:
-    """NumPy scalars to Python's; what is not finite has no JSON number and becomes null."""
-    return {key: _scalar(value) for key, value in record.items()}
-
-
-def _scalar(value: Any) -> Any:  # noqa: ANN401 - any cell of a table
-    plain: Any = value.item() if hasattr(value, "item") else value
-    return None if isinstance(plain, float) and not np.isfinite(plain) else plain
-
-
 def evaluation_json(result: Result, advice: Advice | None = None) -> dict[str, Any]:
     """One evaluated machine as plain JSON values; `advice` is null where none was asked for."""
     totals = ("latency_s", "throughput_per_s", "energy_j", "dram_bytes", "price_usd", "area_mm2", "power_w")
     return {
         "workload": result.workload.name,
         "space": result.space.name,
-        "design": _plain(asdict(result.design)),
-        "totals": _plain({name: getattr(result, name) for name in totals}),
+        "design": plain_row(asdict(result.design)),
+        "totals": plain_row({name: getattr(result, name) for name in totals}),
         "scenarios": records(result.scenarios),
         "members": member_totals(result),
         "memory": [memory_json(scenario) for scenario in result.workload.scenarios],

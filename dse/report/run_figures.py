@@ -1,4 +1,6 @@
 """Pictures of a run as files for a paper: drawn from what the run stored, the same bytes every time, text left as text."""
+# matplotlib's own types are partly unknown:
+# pyright: reportUnknownMemberType=false, reportArgumentType=false
 
 from __future__ import annotations
 
