@@ -11,6 +11,7 @@ Names are loaded when they are first used, so that importing `dse` costs nothing
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -122,10 +123,23 @@ _HOMES = {
 }
 
 
+_SHOWN = {"dse.search.front": ("Front", "front_html"), "dse.model.breakdown": ("Result", "result_html")}
+"""Where what a notebook shows lives: its class, and what of `dse.report.notebook` draws it."""
+
+
+def _show_in_notebooks() -> None:
+    """Give what is loaded by now its table with a picture; the classes lie below the report and know nothing of it."""
+    for home, (name, drawn_by) in _SHOWN.items():
+        shown = getattr(sys.modules.get(home), name, None)
+        if shown is not None and not hasattr(shown, "_repr_html_"):
+            shown._repr_html_ = getattr(import_module("dse.report.notebook"), drawn_by)
+
+
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'dse' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
+    _show_in_notebooks()
     globals()[name] = value
     return value
 

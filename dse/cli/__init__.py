@@ -7,6 +7,7 @@ stdout is the result, stderr is progress and diagnosis. Exit codes: 0 done; 1 ra
 from dse.cli import search as _search  # the order of the commands in --help  # isort: skip
 from dse.cli import budget as _budget  # isort: skip
 from dse.cli import report as _report  # isort: skip
+from dse.cli import runs as _runs  # isort: skip
 from dse.cli import machine as _machine  # isort: skip
 from dse.cli import fidelity as _fidelity  # isort: skip
 from dse.cli import imports as _imports  # isort: skip
@@ -15,4 +16,4 @@ from dse.cli.app import app, main
 
 __all__ = ["app", "main"]
 
-del _search, _budget, _report, _machine, _fidelity, _imports, _shipped
+del _search, _budget, _report, _runs, _machine, _fidelity, _imports, _shipped

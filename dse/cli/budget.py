@@ -118,17 +118,19 @@ def _others(limits: list[str], of: ResourceName) -> list[str]:
 def _finish(curve: BudgetCurve, job: Job, output: Path, *, as_json: bool) -> None:
     """Write the folder, show the curve, and leave with the exit code that says how it ended."""
     from dse.report.budget_figure import budget_picture
-    from dse.report.budget_run import budget_json, write_budget
+    from dse.report.budget_run import BUDGET, write_budget
     from dse.report.budget_table import budget_report
+    from dse.report.stored import stored_result
 
     if curve.interrupted:
         say("interrupted; writing what was found (Ctrl-C again drops it)")
     picture = budget_picture(curve)
     folder = write_budget(curve, output=output, command=["dse", *sys.argv[1:]], inputs=job.files, picture=picture)
+    stored = stored_result(folder, BUDGET)
     if as_json:
-        print_json({**budget_json(curve), "folder": str(folder)})
+        print_json({**stored, "folder": str(folder)})
     else:
-        print_result(budget_report(curve, str(folder)))
+        print_result(budget_report(stored, str(folder)))
     if curve.interrupted:
         say(f"what was found is kept in {folder}")
         raise typer.Exit(EXIT_INTERRUPTED)

@@ -228,9 +228,10 @@ def finish(
 ) -> None:
     """Write the run, show it, and leave with the exit code that says how it ended."""
     from dse.report.figures import run_pictures
+    from dse.report.front_table import front_report
     from dse.report.info import SHOWN
-    from dse.report.run import result_json, write_run
-    from dse.report.tables import front_report
+    from dse.report.run import write_run
+    from dse.report.stored import stored_report, stored_result
 
     stopped = found.record.stopped if found.record is not None else None
     if stopped is not None:
@@ -251,9 +252,9 @@ def finish(
         settings=settings,
     )
     if as_json:
-        print_json({**result_json(found, results, rows), **(sure.as_json if sure else {}), "folder": str(folder)})
+        print_json({**stored_result(folder), **(sure.as_json if sure else {}), "folder": str(folder)})
     else:
-        print_result(front_report(found, results, rows, str(folder)))
+        print_result(front_report(stored_report(folder), str(folder)))
         if sure:
             print_result(sure.report)
     if found.interrupted:

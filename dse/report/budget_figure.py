@@ -17,7 +17,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from dse.hardware.shares import PARTS, Part
 from dse.report.budget_view import PART_NAMES, BudgetView, budget_view
-from dse.report.figures import BLUE, GREEN, GREY, LIGHT, ORANGE, PURPLE, RED, SKY, STYLE, png
+from dse.report.figures import BLUE, GREEN, GREY, LIGHT, NARROW, ORANGE, PURPLE, RED, SKY, STYLE, paper, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,17 +54,17 @@ def budget_picture(curve: BudgetCurve) -> bytes:
     return png(budget_figure(budget_view(curve)))
 
 
-def budget_figure(view: BudgetView) -> Figure:
+def budget_figure(view: BudgetView, inches: tuple[float, float] = INCHES) -> Figure:
     """Three panels over one logarithmic axis of budgets."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=INCHES, layout="constrained")
+    with mpl.rc_context(STYLE | paper(inches)):
+        figure = Figure(figsize=inches, layout="constrained")
         top, strip, below = figure.subplots(3, 1, sharex=True, height_ratios=[3.4, 0.22, 2.0])
         left, right = _ends(view)
         for axes in (top, strip, below):
             axes.set_xscale("log")
             axes.set_xlim(left, right)
         edges = np.array([*view.cost, max(right, view.cost[-1])])
-        _curve(top, view, edges)
+        _curve(top, view, edges, narrow=inches[0] < NARROW)
         _binding(strip, view, edges)
         _split(below, view, edges)
         axis = below.xaxis
@@ -94,7 +94,7 @@ def _ticks(left: float, right: float) -> list[float]:
     return found[:: -(-len(found) // MANY_TICKS)] if found else [left, right]
 
 
-def _curve(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
+def _curve(axes: Axes, view: BudgetView, edges: np.ndarray, *, narrow: bool) -> None:
     values = np.array([*view.value, view.value[-1]])
     axes.set_yscale("log")
     axes.step(edges, values, where="post", color=BLUE, linewidth=1.8, zorder=3, solid_joinstyle="miter")
@@ -111,7 +111,9 @@ def _curve(axes: Axes, view: BudgetView, edges: np.ndarray) -> None:
         handles += _mark(axes, view, view.worth, "D", f"{text}{100 * view.worth_fraction:g}%")
     low, high = min(view.value), max(view.value)
     margin = max((high / low) ** 0.08, 1.1)
-    axes.set_ylim(low / margin, high * margin**1.4)
+    room = (high / low) ** 0.5 if narrow else 1.0
+    up = view.objective.name != "throughput"
+    axes.set_ylim(low / margin / (1.0 if up else room), high * margin**1.4 * (room if up else 1.0))
     _labels(axes, view)
     axes.yaxis.set_major_locator(FixedLocator(_ticks(*axes.get_ylim())))
     axes.yaxis.set_minor_locator(NullLocator())

@@ -7,11 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from dse.report.budget_stored import plain_view
+from dse.report.budget_table import machine_line
 from dse.report.budget_view import budget_view
 from dse.report.budget_words import verdict
-from dse.report.run import copy_inputs, provenance, write_folder, write_json
+from dse.report.folder import copy_inputs, provenance, write_folder, write_json
 from dse.report.writing import records
 from dse.search.budget import BudgetCurve
+
+BUDGET = "budget.json"
 
 
 def budget_json(curve: BudgetCurve) -> dict[str, Any]:
@@ -39,6 +43,8 @@ def budget_json(curve: BudgetCurve) -> dict[str, Any]:
         },
         "gaps": [list(gap) for gap in view.gaps],
         "verdict": list(verdict(view)),
+        "view": plain_view(view),
+        "first_machine": machine_line(curve, view.rows[0].row),
         "shown": {row.label: row.row for row in view.rows},
         "samples": records(curve.samples),
         "steps": records(curve.steps),
@@ -51,7 +57,7 @@ def write_budget(curve: BudgetCurve, *, output: Path, command: Sequence[str], in
 
     def fill(folder: Path) -> None:
         curve.steps.to_csv(folder / "budget.csv", index=False)
-        write_json(folder / "budget.json", budget_json(curve))
+        write_json(folder / BUDGET, budget_json(curve))
         write_json(folder / "manifest.json", _manifest(curve, command, inputs))
         (folder / "budget.png").write_bytes(picture)
         copy_inputs(folder, inputs)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from dse.hardware.shares import PARTS, Part
-from dse.report.budget_view import PART_NAMES, BudgetRow, BudgetView, budget_view
+from dse.report.budget_stored import stored_view
+from dse.report.budget_view import PART_NAMES, BudgetRow, BudgetView
 from dse.report.budget_words import verdict
 from dse.report.tables import FLOW, FLOW_LEGEND, array_text, limit_text, memory_text, plain_table
 from dse.search.budget import BudgetCurve
@@ -21,16 +25,16 @@ NAMED_CHANGES = 6
 """Changes between two steps that are told; the rest are counted."""
 
 
-def budget_report(curve: BudgetCurve, folder: str) -> RenderableType:
-    """The curve: its steps, what changes between them, and what it means."""
-    view = budget_view(curve)
+def budget_report(stored: Mapping[str, Any], folder: str) -> RenderableType:
+    """The curve of a `budget.json`: its steps, what changes between them, and what it means."""
+    view = stored_view(stored)
     return Group(
-        _heading(curve, view),
+        _heading(stored, view),
         Text(),
         _steps(view),
         _legend(view),
         Text(),
-        _purchases(curve, view),
+        _purchases(stored, view),
         Text(),
         *(Text(sentence) for sentence in verdict(view)),
         Text(),
@@ -38,15 +42,19 @@ def budget_report(curve: BudgetCurve, folder: str) -> RenderableType:
     )
 
 
-def _heading(curve: BudgetCurve, view: BudgetView) -> RenderableType:
-    others = ", ".join(f"{name} at most {limit_text(name, limit)}" for name, limit in curve.space.budget.as_dict().items())
-    wanted = ("most " if curve.space.objectives[0].maximise else "least ") + curve.objective
-    steps = "1 step" if len(curve) == 1 else f"{len(curve):,} steps"
+def _heading(stored: Mapping[str, Any], view: BudgetView) -> RenderableType:
+    others = ", ".join(f"{name} at most {limit_text(name, limit)}" for name, limit in stored["other_limits"].items())
+    wanted = ("most " if _maximised(view) else "least ") + view.objective.name
+    steps = "1 step" if len(view.cost) == 1 else f"{len(view.cost):,} steps"
     return Group(
-        Text(f"{curve.workload.name} on {curve.space.name}: {wanted} for every {curve.of}, {steps}", style="bold"),
+        Text(f"{stored['workload']} on {stored['space']}: {wanted} for every {view.resource.name}, {steps}", style="bold"),
         Text(f"other limits: {others or 'none'}"),
-        Text(view.statement + ("" if view.certified else f" (found by {curve.sampler})")),
+        Text(view.statement + ("" if view.certified else f" (found by {stored['sampler']})")),
     )
+
+
+def _maximised(view: BudgetView) -> bool:
+    return view.objective.name == "throughput"
 
 
 def _steps(view: BudgetView) -> Table:
@@ -87,7 +95,7 @@ def _legend(view: BudgetView) -> RenderableType:
     return Text(f"{shown}; “buys” along the convex hull of the curve (log-log)\n{contents}", style="dim")
 
 
-def _purchases(curve: BudgetCurve, view: BudgetView) -> RenderableType:
+def _purchases(stored: Mapping[str, Any], view: BudgetView) -> RenderableType:
     """The first design in full, and what each later step changes in the one above it."""
     table = plain_table("What each step is, and what it buys over the one above")
     table.add_column("", no_wrap=True)
@@ -96,13 +104,13 @@ def _purchases(curve: BudgetCurve, view: BudgetView) -> RenderableType:
     table.add_column("", overflow="fold")
     table.show_header = False
     first = view.rows[0]
-    table.add_row(first.label, "", "", _machine(curve, first.row))
+    table.add_row(first.label, "", "", stored["first_machine"])
     for row in view.rows[1:]:
         more = sum((row.spent or {}).values())
         table.add_row(
             row.label,
             f"+{view.resource.show(more)}",
-            _gain(row.gain_fraction or 0.0, maximise=curve.space.objectives[0].maximise),
+            _gain(row.gain_fraction or 0.0, maximise=_maximised(view)),
             _changes(row),
         )
     return Padding(table, 0)
@@ -115,7 +123,7 @@ def _gain(fraction: float, *, maximise: bool) -> str:
     return f"-{100 * fraction:.3g}%"
 
 
-def _machine(curve: BudgetCurve, row: int) -> str:
+def machine_line(curve: BudgetCurve, row: int) -> str:
     """One design in a line."""
     design = curve.space.designs(curve.indices[row : row + 1]).design(0)
     flow = FLOW_LEGEND[FLOW[design.dataflow]]

@@ -16,11 +16,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from dse.report.info import SCENARIO_MARK, AxisView, FrontView, RooflineView, front_axes, label, roofline_view
+from dse.report.info import SCENARIO_MARK, FrontView, RooflineView, front_axes, label, roofline_view
 from dse.units import format_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
 
@@ -54,6 +54,16 @@ STYLE: dict[Any, Any] = {
 }
 
 
+NARROW = 5.0
+"""Pictures less wide than this many inches stand in a column."""
+
+
+def paper(inches: tuple[float, float]) -> dict[str, Any]:
+    """Smaller type where a picture stands in a column."""
+    small = {"font.size": 6.5, "axes.titlesize": 7, "legend.fontsize": 6, "axes.linewidth": 0.6, "xtick.major.width": 0.6}
+    return {**small, "ytick.major.width": 0.6} if inches[0] < NARROW else {}
+
+
 def png(figure: Figure, dpi: int = 160) -> bytes:
     """The figure as PNG bytes; equal figures give equal bytes."""
     buffer = BytesIO()
@@ -65,26 +75,48 @@ def png(figure: Figure, dpi: int = 160) -> bytes:
 def run_pictures(front: Front, results: Sequence[Result], rows: Sequence[int]) -> dict[str, bytes]:
     """The pictures of a run by file name; `results` are the breakdowns of the front's `rows`."""
     knee = list(rows).index(front.knee)
+    view, name = front_axes(front), f"{front.workload.name} on {front.space.name}"
     title = f"{front.workload.name} on design {label(knee)}, the knee of {front.space.name}"
-    return {"pareto.png": png(pareto_figure(front)), "roofline.png": png(roofline_figure(results[knee], title))}
+    return {
+        "pareto.png": png(pareto_figure(view, front.knee, name)),
+        "roofline.png": png(roofline_figure(roofline_view(results[knee]), title)),
+    }
 
 
-def pareto_figure(front: Front) -> Figure:
+def pareto_figure(view: FrontView, knee: int, name: str, inches: tuple[float, float] = (7.2, 4.8)) -> Figure:
     """Front designs on the first two objectives, coloured by the third; other evaluated designs faint behind them."""
-    with mpl.rc_context(STYLE):
-        view = front_axes(front)
-        figure = Figure(figsize=(7.2, 4.8), layout="constrained")
+    narrow = inches[0] < NARROW
+    with mpl.rc_context(STYLE | paper(inches)):
+        figure = Figure(figsize=inches, layout="constrained")
         axes = figure.add_subplot()
+        size, ring, edge = (12, 60, 0.3) if narrow else (28, 130, 0.5)
         axes.scatter(*view.infeasible[:, :2].T, s=5, color=GREY, alpha=0.25, linewidths=0)
         axes.scatter(*view.dominated[:, :2].T, s=7, color=SKY, alpha=0.45, linewidths=0)
         drawn = view.front[_spread(view)]
+        if len(drawn) > CROWD:
+            size, edge = 6, 0.0
         style: dict[str, Any] = {"c": drawn[:, 2], "cmap": "cividis", "norm": "log"} if view.colour else {"color": BLUE}
-        points = axes.scatter(*drawn[:, :2].T, zorder=3, **(SMALL if len(drawn) > CROWD else LARGE), **style)
-        axes.scatter(*view.front[front.knee, :2], s=130, facecolors="none", edgecolors=RED, linewidths=1.8, zorder=4)
+        points = axes.scatter(*drawn[:, :2].T, s=size, edgecolors="white", linewidths=edge, zorder=3, **style)
+        axes.scatter(
+            *view.front[knee, :2],
+            s=ring,
+            facecolors="none",
+            edgecolors=RED,
+            linewidths=1.0 if narrow else 1.8,
+            zorder=4,
+        )
         for row, text in view.labels.items():
             at = (view.front[row, 0], view.front[row, 1])
-            written = axes.annotate(text, at, xytext=(5, 4), textcoords="offset points", fontsize=8, fontweight="bold", zorder=5)
-            written.set_path_effects([withStroke(linewidth=2, foreground="white")])
+            written = axes.annotate(
+                text,
+                at,
+                xytext=(5, 4),
+                textcoords="offset points",
+                fontsize="medium" if narrow else 8,
+                fontweight="bold",
+                zorder=5,
+            )
+            written.set_path_effects([withStroke(linewidth=1 if narrow else 2, foreground="white")])
         handles = [
             _dot(BLUE, _front_text(len(view.front), len(drawn)), 6.5),
             Line2D([], [], linestyle="none", marker="o", markersize=10, color=RED, fillstyle="none", label="knee"),
@@ -93,15 +125,19 @@ def pareto_figure(front: Front) -> Figure:
             *_budget_lines(axes, view),
         ]
         for which, axis, column in (("x", view.x, 0), ("y", view.y, 1)):
-            _log_axis(axes, which, axis)
+            getattr(axes, f"set_{which}scale")("log")
             _frame(axes, which, view.front[:, column], axis.limit)
-        axes.set_title(f"{front.workload.name} on {front.space.name}: {view.x.name} against {view.y.name}")
+            log_axis(axes, which, axis.show, axis.title, few=narrow)
+        axes.set_title(f"{name}: {view.y.name} against {view.x.name}")
         if (colour := view.colour) is not None:
-            bar = figure.colorbar(points, ax=axes, pad=0.02, ticks=LogLocator(subs=(1.0, 2.0, 3.0, 5.0, 7.0)))
-            bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: colour.show(value)))
-            bar.ax.yaxis.set_minor_locator(NullLocator())
+            place: dict[str, Any] = {"location": "bottom", "aspect": 40, "pad": 0.03} if narrow else {"pad": 0.02}
+            bar = figure.colorbar(points, ax=axes, ticks=LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1, 2, 3, 5, 7)), **place)
+            scale = bar.ax.xaxis if narrow else bar.ax.yaxis
+            scale.set_major_formatter(FuncFormatter(lambda value, _: colour.show(value)))
+            scale.set_minor_locator(NullLocator())
             bar.set_label(colour.title)
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.4, handletextpad=0.4)
+        columns = 2 if narrow else len(handles)
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.4)
         return figure
 
 
@@ -142,35 +178,39 @@ def _frame(axes: Axes, which: str, values: Any, limit: float | None) -> None:  #
     getattr(axes, f"set_{which}lim")(low / margin, high * margin)
 
 
-def _log_axis(axes: Axes, which: str, view: AxisView) -> None:
-    getattr(axes, f"set_{which}scale")("log")
+def log_axis(axes: Axes, which: str, show: Callable[[float], str], title: str, *, few: bool = False) -> None:
+    """A logarithmic axis whose ticks are written in full, as many as its range needs; `few` where there is little room."""
     axis = getattr(axes, f"{which}axis")
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = sorted(getattr(axes, f"get_{which}lim")())
+    decades = np.log10(high / low)
+    fine = (1.0, 2.0, 3.0, 5.0) if few else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
+    axis.set_major_locator(LogLocator(subs=fine if decades < 1.3 else (1.0, 2.0, 5.0) if decades < 2.2 else (1.0,), numticks=12))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: view.show(value)))
-    getattr(axes, f"set_{which}label")(view.title)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
+    getattr(axes, f"set_{which}label")(title)
 
 
-def roofline_figure(result: Result, title: str) -> Figure:
+def roofline_figure(view: RooflineView, title: str, inches: tuple[float, float] = STYLE_INCHES) -> Figure:
     """Log-log roofline: both roofs, each layer a point whose area is its share of its scenario's time."""
-    with mpl.rc_context(STYLE):
-        view = roofline_view(result)
-        figure = Figure(figsize=STYLE_INCHES, layout="constrained")
+    narrow = inches[0] < NARROW
+    with mpl.rc_context(STYLE | paper(inches)):
+        figure = Figure(figsize=inches, layout="constrained")
         axes = figure.add_subplot()
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlim(*view.intensity_range)
         axes.set_ylim(view.achieved_floor, view.peak_ops_per_s * 2.5)
-        _roofs(axes, view)
+        _roofs(axes, view, inches)
         handles: list[Line2D] = []
         for index, (network, points) in enumerate(view.points.items()):
             colour = SERIES[index % len(SERIES)]
-            area = 8 + 900 * points.share
+            area = (4 + 300 * points.share) if narrow else (8 + 900 * points.share)
             axes.scatter(points.intensity, points.achieved, s=area, color=colour, alpha=0.42, edgecolors=colour, linewidths=0.6)
             handles.append(_dot(colour, network, 6))
+        tiny = 5 if narrow else 7
         for total in view.scenario_totals:
             at, colour = (total.intensity, total.achieved), SERIES[total.series % len(SERIES)]
-            text = axes.annotate(SCENARIO_MARK + total.batch, at, fontsize=7, ha="center", va="center", color=colour)
+            text = axes.annotate(SCENARIO_MARK + total.batch, at, fontsize=tiny, ha="center", va="center", color=colour)
             text.set_bbox(
                 {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "linewidth": 0.5, "alpha": 0.85}
             )
@@ -178,34 +218,38 @@ def roofline_figure(result: Result, title: str) -> Figure:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("operational intensity, ops per off-chip byte (1 MAC = 2 ops)")
-        axes.set_ylabel("attained")
-        axes.set_title(f"{title}\nbubbles: layers, area is the share of time; boxes: whole networks by batch")
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=min(len(handles), 4), columnspacing=1.4, handletextpad=0.3
-        )
+        axes.set_ylabel("attained performance")
+        told = "area: share of time; boxes: by batch" if narrow else "area is the share of time; boxes: whole networks by batch"
+        axes.set_title(f"{title}\nbubbles: layers, {told}")
+        columns = min(len(handles), 2 if narrow else 4)
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.3)
         return figure
 
 
-def _roofs(axes: Axes, view: RooflineView) -> None:
+def _roofs(axes: Axes, view: RooflineView, inches: tuple[float, float]) -> None:
     low, high = view.intensity_range
     peak, bandwidth = view.peak_ops_per_s, view.bandwidth_bytes_per_s
     axes.plot([low, view.ridge], [low * bandwidth, peak], color=BLACK, linewidth=1.4)
     axes.plot([view.ridge, high], [peak, peak], color=BLACK, linewidth=1.4)
     axes.axvline(view.ridge, color=GREY, linewidth=0.8, linestyle=":")
     axes.text(high, peak * 1.1, f"{format_quantity(peak, 'rate')} peak", ha="right", va="bottom")
-    axes.annotate(
-        f"ridge {view.ridge:,.0f} ops/B", (view.ridge, peak), xytext=(-4, 6), textcoords="offset points", ha="right", fontsize=8
-    )
+    axes.annotate(f"ridge {view.ridge:,.0f} ops/B", (view.ridge, peak), xytext=(-4, 6), textcoords="offset points", ha="right")
     start = max(low, view.achieved_floor / bandwidth) * 1.3
     text = f"{format_quantity(bandwidth, 'bandwidth')} memory"
     axes.text(
-        start, start * bandwidth * 1.25, text, rotation=_slope_degrees(axes), rotation_mode="anchor", ha="left", va="bottom"
+        start,
+        start * bandwidth * 1.25,
+        text,
+        rotation=_slope_degrees(axes, inches),
+        rotation_mode="anchor",
+        ha="left",
+        va="bottom",
     )
 
 
-def _slope_degrees(axes: Axes) -> float:
+def _slope_degrees(axes: Axes, inches: tuple[float, float]) -> float:
     """Angle on paper of a line of slope one on these log-log axes, near enough for a label."""
     (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
     box = axes.get_position()
-    width, height = STYLE_INCHES
+    width, height = inches
     return float(np.degrees(np.arctan2(box.height * height / np.log(y1 / y0), box.width * width / np.log(x1 / x0))))

@@ -23,6 +23,8 @@ ASSETS = Path(__file__).parent / "page"
 
 RUN_SCRIPTS = ("base.js", "store.js", "front.js", "parallel.js", "table.js", "design.js", "space.js", "main.js")
 
+COMPARE_SCRIPTS = ("base.js", "compare.js")
+
 TILES = ("latency", "throughput", "energy", "price", "power", "area")
 """Metrics of the knee in the head of a page: the objectives, and what a budget usually limits."""
 
@@ -41,6 +43,11 @@ def run_page(data: Mapping[str, Any]) -> str:
         price_dates="" if not dates else dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}",
         manifest=_manifest(data["manifest"]),
     )
+
+
+def comparison_page(found: Mapping[str, Any]) -> str:
+    """The page of two runs side by side, from the data of `dse.report.comparison.comparison`."""
+    return render("compare.html.j2", found, COMPARE_SCRIPTS, found=found, fronts=found["fronts"])
 
 
 def render(template: str, data: Mapping[str, Any], scripts: Sequence[str], **context: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
@@ -173,22 +173,45 @@ class RooflineView:
 
 
 def roofline_view(result: Result) -> RooflineView:
-    """The roofline of one design; layers without tensor operations are left out (they have no place under this roof).
-
-    Layers that move nothing, or next to nothing, since all their tensors stay on chip, stand at the right edge.
-    """
+    """The roofline of one design, from its breakdown."""
     device, design = result.space.device, result.design
-    peak = design.peak_ops_per_s * device.compute_efficiency
-    bandwidth = design.bandwidth_bytes_per_s * device.bandwidth_efficiency
-    network_of = {scenario.name: scenario.network.name for scenario in result.workload.scenarios}
-    layers = result.layers[(result.layers["macs"] > 0) & np.isfinite(result.layers["time_s"])].copy()
-    layers["network"] = layers["scenario"].map(network_of)
+    layers = result.layers.assign(ops=OPS_PER_MAC * result.layers["macs"])
+    runs = [
+        ScenarioRun(name=scenario.name, network=scenario.network.name, batch=scenario.batch, latency_s=float(latency_s))
+        for scenario, latency_s in zip(result.workload.scenarios, result.scenarios["latency_s"].to_list(), strict=True)
+    ]
+    return roofline_of(
+        design.peak_ops_per_s * device.compute_efficiency,
+        design.bandwidth_bytes_per_s * device.bandwidth_efficiency,
+        layers[["scenario", "ops", "dram_bytes", "time_s"]],
+        runs,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioRun:
+    """One scenario of a roofline."""
+
+    name: str
+    network: str
+    batch: int
+    latency_s: float
+
+
+def roofline_of(peak: float, bandwidth: float, all_layers: pd.DataFrame, runs: Sequence[ScenarioRun]) -> RooflineView:
+    """A roofline from its roofs (ops/s, bytes/s) and a table of layers: scenario, ops, dram_bytes, time_s.
+
+    Layers without tensor operations are left out (they have no place under this roof). Layers that move nothing, or next to
+    nothing, since all their tensors stay on chip, stand at the right edge.
+    """
+    layers = all_layers[(all_layers["ops"] > 0) & np.isfinite(all_layers["time_s"])].copy()
+    layers["network"] = layers["scenario"].map({run.name: run.network for run in runs})
     layers["share"] = layers["time_s"] / layers.groupby("scenario")["time_s"].transform("sum")
     layers["share"] /= layers.groupby("network")["scenario"].transform("nunique")
-    layers["achieved"] = OPS_PER_MAC * layers["macs"] / layers["time_s"]
+    layers["achieved"] = layers["ops"] / layers["time_s"]
     ridge = peak / bandwidth
     edge = ridge * RIGHT_EDGE
-    ops, moved = OPS_PER_MAC * layers["macs"].to_numpy(dtype=np.float64), layers["dram_bytes"].to_numpy(dtype=np.float64)
+    ops, moved = layers["ops"].to_numpy(dtype=np.float64), layers["dram_bytes"].to_numpy(dtype=np.float64)
     layers["intensity"] = np.minimum(np.divide(ops, moved, out=np.full_like(ops, edge), where=moved > 0), edge)
     points = {
         str(name): LayerPoints(
@@ -200,16 +223,16 @@ def roofline_view(result: Result) -> RooflineView:
     }
     series = {name: index for index, name in enumerate(points)}
     marks: list[ScenarioTotal] = []
-    for scenario, latency_s in zip(result.workload.scenarios, result.scenarios["latency_s"].to_list(), strict=True):
-        if scenario.network.name in series:
-            own = result.layers[result.layers["scenario"] == scenario.name]
-            done, moved_here = OPS_PER_MAC * float(own["macs"].sum()), float(own["dram_bytes"].sum())
+    for run in runs:
+        if run.network in series:
+            own = all_layers[all_layers["scenario"] == run.name]
+            done, moved_here = float(own["ops"].sum()), float(own["dram_bytes"].sum())
             marks.append(
                 ScenarioTotal(
-                    series=series[scenario.network.name],
-                    batch=str(scenario.batch),
+                    series=series[run.network],
+                    batch=str(run.batch),
                     intensity=min(done / moved_here, edge) if moved_here else edge,
-                    achieved=done / float(latency_s),
+                    achieved=done / run.latency_s,
                 )
             )
     low = min(float(layers["intensity"].min()), ridge / 10) if len(layers) else ridge / 100

@@ -26,6 +26,9 @@ from dse.report.page_design import batch_curves, design_data, series_name
 from dse.report.page_front import front_data, metrics_data, tradeoff_data
 from dse.report.page_reuse import reuse_data
 from dse.report.plain import column, exact, figures
+from dse.report.record_table import record_lines
+from dse.report.standing import certified_mark, certified_note, standing_lines
+from dse.report.tables import array_text, judged_lines, memory_text, rules_text, wanted_text
 from dse.report.verdict import verdict_data
 from dse.search.baseline import scaled_chip
 from dse.search.convergence import convergence
@@ -33,7 +36,7 @@ from dse.search.front import Front
 from dse.search.importance import Importance, importance
 from dse.workload.workload import Scenario, Workload
 
-FORMAT = 1
+FORMAT = 2
 """Of `report.json`; a page is drawn from files of this format alone."""
 
 FEW_OPERATIONS = 64
@@ -75,13 +78,15 @@ def report_data(
             "reference": list(front.reference),
             "budget": front.space.budget.as_dict(),
         },
+        "heading": _heading(front),
         "metrics": metrics_data(front),
         "parameters": parameters,
         "front": designs,
         "trials": trials,
         "exact": None,
         "designs": [
-            design_data(result, letter=letters[int(row)], row=int(row), advice=said) | {"batches": batch_curves(result, more)}
+            design_data(result, letter=letters[int(row)], row=int(row), advice=said)
+            | {"cells": _cells(result, certified_mark(front, row)), "batches": batch_curves(result, more)}
             for row, result, said, more in zip(rows, results, advice, further, strict=True)
         ],
         "verdict": verdict_data(front, results, rows, advice, baseline, weighed.median if weighed is not None else {}),
@@ -92,6 +97,35 @@ def report_data(
         "yaml": {"kept": yaml.kept, "limits": yaml.limits},
         "assumptions": [_assumption(line) for line in front.space.assumptions()],
         "manifest": dict(manifest),
+    }
+
+
+def _heading(front: Front) -> dict[str, Any]:
+    """What stands over the table of a run on screen, beside what the other entries say."""
+    return {
+        "wanted": wanted_text(front),
+        "judged": judged_lines(front.workload),
+        "rules": rules_text(front.space) if front.space.rules else "",
+        "record": record_lines(front),
+        "standing": standing_lines(front),
+        "certified": certified_note(front),
+    }
+
+
+def _cells(result: Result, certified: str) -> dict[str, Any]:
+    """The machine as it stands in the table of a run."""
+    design = result.design
+    return {
+        "certified": certified,
+        "array": array_text(design),
+        "dataflow": design.dataflow,
+        "double_buffer": bool(design.double_buffer),
+        "frequency_hz": exact(design.frequency_hz),
+        "sram_bytes": exact(design.sram_bytes),
+        "memory": memory_text(design),
+        "node_nm": exact(design.node_nm),
+        "precision": design.precision,
+        "vector_lanes": exact(design.vector_lanes),
     }
 
 

@@ -14,7 +14,7 @@ from dse.model.advice import Advice, Lever, Pick, Standing
 from dse.model.breakdown import Result
 from dse.report.advice_table import PLACE, breaks
 from dse.report.plain import column, exact, figures
-from dse.report.tables import FLOW, FLOW_LEGEND, array_text, memory_text
+from dse.report.tables import FLOW, FLOW_LEGEND, array_text, memory_text, scenario_text
 from dse.units import OPS_PER_MAC, format_quantity
 from dse.workload.phases import Training
 from dse.workload.workload import Scenario
@@ -116,6 +116,7 @@ def _scenarios(result: Result, advice: Advice) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": scenario.name,
+                "shown": scenario_text(scenario.name, int(row["batch"])),
                 "network": series_name(scenario),
                 "batch": scenario.batch,
                 "weight": scenario.weight,

@@ -28,19 +28,24 @@ MOST_TRIALS = 2400
 def metrics_data(front: Front) -> list[dict[str, Any]]:
     """Every metric as an axis; the objectives stand first, in their order."""
     objectives = [objective.metric for objective in front.space.objectives]
-    names = [*objectives, *(name for name in METRICS if name not in objectives)]
     return [
         {
             "name": name,
             "column": METRIC_COLUMNS[name],
             "title": TITLE[name],
             "dimension": DIMENSION[name],
-            "maximise": name == "throughput",
+            "maximise": name.partition(":")[0] == "throughput",
             "objective": name in objectives,
             "limit": front.space.budget.limit(name),
         }
-        for name in names
+        for name in metric_names(front)
     ]
+
+
+def metric_names(front: Front) -> list[str]:
+    """The objectives in their order, and every other metric."""
+    objectives = [objective.metric for objective in front.space.objectives]
+    return [*objectives, *(name for name in METRICS if name not in objectives)]
 
 
 def front_data(front: Front, letters: dict[int, str]) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any] | None]:
@@ -61,7 +66,7 @@ def front_data(front: Front, letters: dict[int, str]) -> tuple[dict[str, Any], l
         "knee": front.knee,
         "letters": {str(row): letter for row, letter in letters.items()},
         "choice": _compact(front.indices[rows], used, shape),
-        "metrics": {name: [exact(value) for value in designs[METRIC_COLUMNS[name]]] for name in METRICS},
+        "metrics": {name: [exact(value) for value in designs[METRIC_COLUMNS[name]]] for name in metric_names(front)},
     }
     if not len(front.trials):
         return data, parameters, None
@@ -72,7 +77,7 @@ def front_data(front: Front, letters: dict[int, str]) -> tuple[dict[str, Any], l
         trials[name] = {
             "total": part["total"],
             "choice": _compact(part["places"], used, shape),
-            "metrics": {metric: column(table[METRIC_COLUMNS[metric]]) for metric in METRICS},
+            "metrics": {metric: column(table[METRIC_COLUMNS[metric]]) for metric in metric_names(front)},
         }
     return data, parameters, trials
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 FIGURES = 5
@@ -31,3 +31,8 @@ def exact(value: Any) -> Any:  # noqa: ANN401 - any cell of a table
     """A NumPy scalar as Python's, unrounded; None where it is not finite."""
     plain: Any = value.item() if hasattr(value, "item") else value
     return None if isinstance(plain, float) and not math.isfinite(plain) else plain
+
+
+def plain_row(record: Mapping[str, Any]) -> dict[str, Any]:
+    """NumPy scalars to Python's; what is not finite has no JSON number and becomes null."""
+    return {key: exact(value) for key, value in record.items()}

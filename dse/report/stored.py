@@ -26,7 +26,8 @@ def find_run(name: str | Path, outputs: Path = OUTPUTS) -> Path:
     for folder in (Path(name), outputs / name):
         if (folder / "manifest.json").is_file():
             return folder
-    runs = sorted((path.parent for path in outputs.glob("*/manifest.json")), key=lambda run: run.stat().st_mtime)
+    written = sorted(outputs.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime_ns)
+    runs = [path.parent for path in written if not path.parent.name.startswith(".")]
     if str(name) == LATEST and runs:
         return runs[-1]
     there = f"the last ones in {outputs} are: {', '.join(run.name for run in runs[-3:])}" if runs else f"{outputs} holds no run"
@@ -48,6 +49,16 @@ def stored_report(folder: Path) -> dict[str, Any]:
         remedy = f"this dse reads format {FORMAT}: run the search again"
         raise InputError(Problem(f"{path} is of format {found}", remedy=remedy))
     return stored
+
+
+def stored_result(folder: Path, name: str = "result.json") -> dict[str, Any]:
+    """What `--json` printed of a run. Raises `InputError` where the run has none."""
+    path = folder / name
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(Problem(f"{path} cannot be read: {error}", remedy="run the search again")) from None
+    return cast("dict[str, Any]", data)
 
 
 def with_exact(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,10 +16,8 @@ from dse.hardware.design import Design
 from dse.hardware.space import Space
 from dse.model.advice import Advice
 from dse.model.breakdown import Result
-from dse.report.info import DIMENSION, label, member_totals
-from dse.report.record_table import record_lines
-from dse.report.standing import certified_mark, certified_note, standing_lines
-from dse.search.front import METRIC_COLUMNS, Front
+from dse.report.info import DIMENSION, member_totals
+from dse.search.front import Front
 from dse.units import OPS_PER_MAC, format_quantity
 from dse.workload.memory import scenario_memory
 from dse.workload.phases import Training, Within
@@ -52,43 +50,11 @@ FLOW_LEGEND = {
 BOUND_MARK = {"compute": "c", "memory": "m", "vector": "v", "dependency": "d", "ridge": "r", "none": "-", "cannot run": "!"}
 """What binds, as a letter behind a latency."""
 
-MOST_EXTRA = 2
-"""Objectives beside price, area and power for which those three have room too."""
-
-LATENCY_WIDTH = 10
-"""Characters of a latency, what binds it, and a space."""
-
 
 def plain_table(title: str | None = None) -> Table:
     """A table without lines, its title on the left."""
     return Table(
         title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False
-    )
-
-
-def front_report(front: Front, results: Sequence[Result], rows: Sequence[int], folder: str) -> RenderableType:
-    """The front: its machines, each scenario's latency and what binds it, and the knee design in full."""
-    parts: list[RenderableType] = [_heading(front), Text(), _designs(front, results, rows), Text()]
-    knee = list(rows).index(front.knee)
-    if len(results) > 1:
-        parts += [_Latencies(results, knee), Text()]
-    parts += [scenario_table(results[knee], f"Design {label(knee)}, the knee: each scenario"), Text(), _closing(front, folder)]
-    return Group(*parts)
-
-
-def _heading(front: Front) -> RenderableType:
-    budget = ", ".join(f"{name} at most {limit_text(name, limit)}" for name, limit in front.space.budget.as_dict().items())
-    designs = "1 Pareto-optimal design" if len(front) == 1 else f"{len(front):,} Pareto-optimal designs"
-    seed = "" if front.seed is None else f", seed {front.seed}"
-    return Group(
-        Text(f"{front.workload.name} on {front.space.name}: {designs} (sampler {front.sampler}{seed})", style="bold"),
-        Text(f"wanted: {wanted_text(front)}"),
-        *(Text(line) for line in judged_lines(front.workload)),
-        Text(f"budget: {budget or 'none'}"),
-        *([Text(rules_text(front.space))] if front.space.rules else []),
-        Text(front.certificate.statement),
-        *(Text(line, style="dim") for line in record_lines(front)),
-        *(Text(line) for line in standing_lines(front)),
     )
 
 
@@ -126,18 +92,6 @@ def limit_text(name: str, limit: float) -> str:
     return format_quantity(limit, DIMENSION[name.partition(".")[0]])
 
 
-def _closing(front: Front, folder: str) -> RenderableType:
-    doubtful = sum("UNVERIFIED" in line for line in front.space.assumptions())
-    total = len(front.space.assumptions())
-    return Group(
-        Text(
-            f"Numbers rest on {total} assumptions with sources and price dates, {doubtful} of them unverified: manifest.json.",
-            style="dim",
-        ),
-        Text(f"Written to {folder}; look at report.html"),
-    )
-
-
 def evaluation(result: Result, advice: Advice | None = None) -> RenderableType:
     """One machine on a workload: the machine, its scenarios, what would help, and the layers of the slowest scenario."""
     from dse.report.advice_table import advice_report
@@ -158,53 +112,6 @@ def evaluation(result: Result, advice: Advice | None = None) -> RenderableType:
     )
 
 
-def _designs(front: Front, results: Sequence[Result], rows: Sequence[int]) -> RenderableType:
-    objectives = [objective.metric for objective in front.space.objectives]
-    extra = [name for name in objectives if name not in ("price", "area", "power")]
-    table = plain_table()
-    table.add_column("")
-    for name in ("array", "flow", "MHz", "SRAM", "memory", "nm"):
-        table.add_column(name, justify="right" if name in ("MHz", "SRAM", "nm") else "left", no_wrap=True)
-    wide = len(extra) > MOST_EXTRA
-    costs = [(unit, name) for unit, name in (("USD", "price"), ("mm2", "area"), ("W", "power")) if name in objectives or not wide]
-    for name in (*(unit for unit, _ in costs), *extra):
-        table.add_column(name.replace(":", ":\n"), justify="right", no_wrap=True)
-    flows: set[str] = set()
-    for position, (row, result) in enumerate(zip(rows, results, strict=True)):
-        design, line = result.design, front.designs.iloc[row]
-        flows.add(FLOW[design.dataflow])
-        mark = "*" if row == front.knee else " "
-        values = [format_quantity(float(line[METRIC_COLUMNS[name]]), DIMENSION[name]) for name in extra]
-        table.add_row(
-            f"{label(position)}{certified_mark(front, row)}{mark}",
-            array_text(design),
-            FLOW[design.dataflow] + ("" if design.double_buffer else "/1"),
-            f"{design.frequency_hz / 1e6:.0f}",
-            format_quantity(design.sram_bytes, "bytes"),
-            memory_text(design),
-            f"{design.node_nm:g}",
-            *(_cost_cell(float(line[METRIC_COLUMNS[name]])) for _, name in costs),
-            *values,
-            style="bold" if row == front.knee else None,
-        )
-    legend = ", ".join(f"{short} {FLOW_LEGEND[short]}" for short in FLOW_LEGEND if short in flows)
-    single = ", /1 single-buffered SRAM" if any(not result.design.double_buffer for result in results) else ""
-    note = f"* knee; {certified_note(front)}flow: {legend}{single}. {_others(front, results, rows)}".rstrip()
-    return Group(table, Text(note, style="dim"))
-
-
-def _cost_cell(value: float) -> str:
-    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
-
-
-def _others(front: Front, results: Sequence[Result], rows: Sequence[int]) -> str:
-    left = len(front) - len(rows)
-    precisions = sorted({result.design.precision for result in results})
-    lanes = sorted({result.design.vector_lanes for result in results})
-    rest = f" {left} more in front.csv." if left else ""
-    return f"Arrays multiply {', '.join(precisions)}; vector lanes {', '.join(map(str, lanes))}.{rest}"
-
-
 def array_text(design: Design) -> str:
     """``64x64x2``: rows x columns x cores; ``4096`` for the ideal array of the three-knob form."""
     if design.dataflow == "ideal" and design.array_cols == 1:
@@ -219,34 +126,6 @@ def memory_text(design: Design) -> str:
     return design.memory + (f" x{design.channels}" if design.channels > 1 else "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Latencies:
-    """Latency of each scenario on each design, in as many tables side below side as the width needs."""
-
-    results: Sequence[Result]
-    knee: int
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        names = [str(name) for name in self.results[0].scenarios["scenario"]]
-        across = max(1, (options.max_width - max(map(len, names)) - 1) // LATENCY_WIDTH)
-        for begin in range(0, len(self.results), across):
-            title = "Latency of each scenario, and what binds it" if begin == 0 else None
-            yield self._block(names, range(begin, min(begin + across, len(self.results))), title)
-        bounds = {str(bound) for result in self.results for bound in result.scenarios["bound"]}
-        yield Text("binds: " + ", ".join(f"{BOUND_MARK[name]} {name}" for name in BOUND_MARK if name in bounds), style="dim")
-
-    def _block(self, names: Sequence[str], positions: range, title: str | None) -> Table:
-        table = plain_table(title)
-        table.add_column("scenario", no_wrap=True)
-        for position in positions:
-            table.add_column(label(position) + ("*" if position == self.knee else ""), justify="right", no_wrap=True)
-        for index, name in enumerate(names):
-            rows = [self.results[position].scenarios.iloc[index] for position in positions]
-            cells = [f"{format_quantity(float(row['latency_s']), 'time')} {BOUND_MARK[str(row['bound'])]}" for row in rows]
-            table.add_row(name, *cells)
-        return table
-
-
 def scenario_text(name: str, batch: int) -> str:
     """A scenario's name, and the batch that the design took where it was free: ``resnet50@auto b32``."""
     return f"{name} b{batch}" if "@auto" in name else name
@@ -254,14 +133,20 @@ def scenario_text(name: str, batch: int) -> str:
 
 def scenario_table(result: Result, title: str) -> RenderableType:
     """Latency, throughput, utilisation and what binds, for each scenario of one design."""
+    rows = ({str(key): value for key, value in row.items()} for row in result.scenarios.to_dict(orient="records"))
+    return scenario_rows([row | {"name": scenario_text(str(row["scenario"]), int(row["batch"]))} for row in rows], title)
+
+
+def scenario_rows(rows: Sequence[Mapping[str, Any]], title: str) -> RenderableType:
+    """The same from rows in SI, however they came about."""
     table = plain_table(title)
     table.add_column("scenario", no_wrap=True)
     for name in ("latency", "inferences", "utilised", "energy", "traffic"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("binds", no_wrap=True)
-    for _, row in result.scenarios.iterrows():
+    for row in rows:
         table.add_row(
-            scenario_text(str(row["scenario"]), int(row["batch"])),
+            row["name"],
             format_quantity(float(row["latency_s"]), "time"),
             format_quantity(float(row["throughput_per_s"]), "throughput"),
             f"{100 * float(row['utilisation_fraction']):.1f}%",

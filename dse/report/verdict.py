@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from dse.model.advice import Advice, Pick
 from dse.model.breakdown import Result
 from dse.report.info import DIMENSION, label
 from dse.report.page_design import NBSP, bound_shares, machine_phrase
+from dse.report.page_front import metric_names
 from dse.report.plain import exact
 from dse.search.baseline import Baseline
 from dse.search.front import METRIC_COLUMNS, Front, losses_of
@@ -25,6 +27,7 @@ MORE_AND_LESS = {
     "area": ("is {} times as large", "is {:.0%} smaller"),
     "power": ("draws {} times the power", "draws {:.0%} less power"),
     "dram_bytes": ("moves {} times as many bytes off chip", "moves {:.0%} fewer bytes off chip"),
+    "slowdown": ("has {} times the slowdown", "has {:.0%} less slowdown"),
 }
 """How a design compares with another: metric -> (times as much or as fast, how much less or slower)."""
 
@@ -36,6 +39,7 @@ SUPERLATIVE = {
     "area": "smallest",
     "power": "least power",
     "dram_bytes": "least off-chip traffic",
+    "slowdown": "least slowdown",
 }
 BOUND_WORDS = {
     "memory": "off-chip bandwidth",
@@ -44,6 +48,9 @@ BOUND_WORDS = {
     "dependency": "steps that wait for each other",
     "ridge": "array and memory alike",
 }
+SHORT_LINES, SHORT_WIDTH = 6, 80
+"""What the verdict may take on a terminal."""
+
 NEARLY = 0.97
 """A limit that is used to this fraction stops a design from growing."""
 
@@ -83,6 +90,7 @@ def verdict_data(
 ) -> dict[str, Any]:
     """Headline and findings, each a title and sentences; `designs` names the rows of the front that stand in them."""
     knee = list(rows).index(front.knee)
+    headline = f"Build {label(knee)}: {machine_phrase(results[knee])}"
     findings = [
         _extremes(front, results, rows),
         _gain(front, baseline, rows, median),
@@ -91,12 +99,56 @@ def verdict_data(
         {"title": "How sure is this?", "text": _certainty(front)},
     ]
     return {
-        "headline": f"Build {label(knee)}: {machine_phrase(results[knee])}",
+        "headline": headline,
         "summary": _summary(front),
         "findings": [finding for finding in findings if finding],
+        "short": shortened(
+            [
+                f"{headline}.",
+                _short_gain(front, baseline, rows) or _blind(front, median, "it").strip(),
+                _short_limit(results[knee]),
+                _next(advice[knee]),
+            ]
+        ),
         "baseline": _baseline(front, baseline),
         "median": {name: exact(value) for name, value in median.items()},
     }
+
+
+def shortened(sentences: Sequence[str]) -> list[str]:
+    """The first of these sentences that take no more than `SHORT_LINES` lines of `SHORT_WIDTH` columns together."""
+    kept: list[str] = []
+    for sentence in sentences:
+        lines = sum(len(wrap(said.replace(NBSP, " "), SHORT_WIDTH)) for said in (*kept, sentence))
+        if sentence and lines <= SHORT_LINES:
+            kept.append(sentence)
+    return kept
+
+
+def _short_gain(front: Front, baseline: Baseline | None, rows: Sequence[int]) -> str:
+    if baseline is None or front.space.size == 1:
+        return ""
+    said = [f"{_name(gain.row, rows)} {compared(gain.metric, gain.ratio)}" for gain in gains(front, baseline) if gain.at_others]
+    only = "" if len(front.space.objectives) == 1 else ", at no more of the rest"
+    return f"Against {baseline.name}{only}: {_listed(said)}." if said else ""
+
+
+def _short_limit(result: Result) -> str:
+    parts = _bounds(result)
+    return f"Its time is bound by {_listed(parts)}." if parts else ""
+
+
+def _bounds(result: Result) -> list[str]:
+    """What binds how much of the time, from one hundredth on."""
+    shares = bound_shares(result).items()
+    return [f"{BOUND_WORDS.get(name, name)} {share:.0%}" for name, share in shares if share >= 0.01 and name != "none"]
+
+
+def _next(advice: Advice) -> str:
+    buy, use = advice.picks.buy, advice.picks.use
+    if buy is not None:
+        return f"Buy next: {_bought(buy)}."
+    return f"At no price: {use.lever} runs {1 / use.per_inference_ratio:.3g} times as fast." if use is not None else ""
 
 
 def _written(metric: str, value: float) -> str:
@@ -137,28 +189,34 @@ def _extremes(front: Front, results: Sequence[Result], rows: Sequence[int]) -> d
         ratio = losses[front.knee, at] / losses[row, at]
         against = "" if row == front.knee else f", {_against(objective.metric, ratio)} the knee"
         value = _written(objective.metric, _metric(front, row, objective.metric))
-        parts.append(f"{SUPERLATIVE[objective.metric]}: {name}{phrase}, {value}{against}")
+        parts.append(f"{superlative(objective.metric)}: {name}{phrase}, {value}{against}")
     return {"title": "Best within the budget", "text": _sentence("; ".join(parts))}
+
+
+def superlative(metric: str) -> str:
+    """What the best design of a metric is called.
+
+    >>> superlative("latency"), superlative("energy:speech")
+    ('fastest', 'least energy of speech')
+    """
+    kind, _, member = metric.partition(":")
+    return SUPERLATIVE[kind] + (f" {'on' if kind == 'latency' else 'of'} {member}" if member else "")
 
 
 def _against(metric: str, ratio: float) -> str:
     """``1.6 times``, ``25% below``."""
+    kind = metric.partition(":")[0]
     return (
         f"{ratio:.3g} times as fast as"
-        if metric == "latency"
+        if kind == "latency"
         else f"{ratio:.3g} times"
-        if metric == "throughput"
+        if kind == "throughput"
         else f"{1 - 1 / ratio:.0%} below"
     )
 
 
 def _gain(front: Front, baseline: Baseline | None, rows: Sequence[int], median: Mapping[str, float]) -> dict[str, str]:
-    blind = ""
-    if median:
-        ratios = [compared(name, _times(front, front.knee, name, value)) for name, value in median.items()]
-        blind = (
-            f" Against the middle of all designs that keep the budget (the median of each objective) the knee {_listed(ratios)}."
-        )
+    blind = _blind(front, median, "the knee")
     if baseline is None:
         return {"title": "Gain over a known chip", "text": f"No size of TPU v1 keeps this budget.{blind}"}
     if front.space.size == 1:
@@ -177,10 +235,18 @@ def _gain(front: Front, baseline: Baseline | None, rows: Sequence[int], median: 
     }
 
 
+def _blind(front: Front, median: Mapping[str, float], who: str) -> str:
+    """The knee against a design chosen with closed eyes; nothing where that is not known."""
+    if not median:
+        return ""
+    ratios = [compared(name, _times(front, front.knee, name, value)) for name, value in median.items()]
+    return f" Against the middle of all designs that keep the budget (the median of each objective) {who} {_listed(ratios)}."
+
+
 def _times(front: Front, row: int, metric: str, other: float) -> float:
     """How many times better a design of the front is than a value."""
     own = _metric(front, row, metric)
-    return own / other if metric == "throughput" else other / own
+    return own / other if metric.partition(":")[0] == "throughput" else other / own
 
 
 def compared(metric: str, better: float) -> str:
@@ -189,10 +255,11 @@ def compared(metric: str, better: float) -> str:
     >>> compared("latency", 3.1), compared("energy", 2.0), compared("price", 0.5)
     ('is 3.1 times as fast', 'takes 50% less energy', 'costs 2 times as much')
     """
-    more, less = MORE_AND_LESS[metric]
-    if metric == "latency":
+    kind, _, member = metric.partition(":")
+    more, less = (text + (f" on {member}" if member else "") for text in MORE_AND_LESS[kind])
+    if kind == "latency":
         return (more if better >= 1 else less).format(f"{max(better, 1 / better):.3g}")
-    if metric == "throughput":
+    if kind == "throughput":
         return more.format(f"{better:.3g}") if better >= 1 else less.format(1 - better)
     return less.format(1 - 1 / better) if better >= 1 else more.format(f"{1 / better:.3g}")
 
@@ -215,14 +282,13 @@ def _baseline(front: Front, baseline: Baseline | None) -> dict[str, Any] | None:
             f"{format_quantity(design.sram_bytes, 'bytes')}, {format_quantity(design.bandwidth_bytes_per_s, 'bandwidth')}, "
             f"{design.node_nm:g} nm"
         ),
-        "metrics": {name: exact(baseline.scored.metrics.metric(name)[0]) for name in METRIC_COLUMNS},
+        "metrics": {name: exact(baseline.scored.metrics.metric(name)[0]) for name in metric_names(front)},
     }
 
 
 def _limits(front: Front, result: Result, position: int, rows: Sequence[int]) -> dict[str, str]:
     """What binds the knee's time, and which limit of the budget the design that is best in the first objective runs into."""
-    shares = bound_shares(result)
-    parts = [f"{BOUND_WORDS.get(name, name)} {share:.0%}" for name, share in shares.items() if share >= 0.01 and name != "none"]
+    parts = _bounds(result)
     text = f"On {label(position)} the time of all scenarios is bound by {_listed(parts)}." if parts else ""
     best = int(np.argmin(losses_of(front.designs, front.space)[:, 0]))
     used = {
@@ -230,7 +296,7 @@ def _limits(front: Front, result: Result, position: int, rows: Sequence[int]) ->
         for name in ("price", "power", "area", "latency", "energy")
         if (limit := front.space.budget.limit(name)) is not None
     }
-    which = f"{_name(best, rows)}, the {SUPERLATIVE[front.space.objectives[0].metric]} design,"
+    which = f"{_name(best, rows)}, the {superlative(front.space.objectives[0].metric)} design,"
     full = [f"{name} ({_used(front, name, share)})" for name, share in used.items() if share >= NEARLY]
     stop = f" {which} is stopped by the budget's {_listed(full)}." if full else ""
     if used and not full:
