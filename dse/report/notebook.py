@@ -34,7 +34,7 @@ def front_html(front: Front) -> str:
     metrics = [objective.metric for objective in front.space.objectives]
     metrics += [metric for metric in ("price", "area", "power") if metric not in metrics]
     rows = front.shown(SHOWN).tolist()
-    shown = records(front.designs.iloc[rows])
+    shown = records(front.designs.take(rows))
     lines = [
         [
             label(position),
