@@ -66,9 +66,10 @@ class StoredRun:
         return [parameter["column"] for parameter in self.data["parameters"]]
 
     def machines(self) -> list[tuple[Any, ...]]:
-        """What tells one design from another, a row each."""
-        columns = sorted(self.parameters)
-        return [tuple(row) for row in self.table[columns].itertuples(index=False, name=None)]
+        """What tells one design from another, a row each; what is the same in a whole space may have no column."""
+        fixed = {each["column"]: each["values"][0] for each in self.data["parameters"] if each["column"] not in self.table}
+        table = self.table.assign(**fixed)[sorted(self.parameters)]
+        return [tuple(row) for row in table.itertuples(index=False, name=None)]
 
     def losses(self, objectives: Sequence[str]) -> FloatColumn:
         """Objectives as numbers to be small, shape (designs, objectives)."""
@@ -210,7 +211,7 @@ def _why(run: StoredRun, row: int, other: StoredRun, own: FloatColumn, others: F
     """Why a design of one front does not stand in the other."""
     for metric in other.data["metrics"]:
         limit = metric["limit"]
-        if limit is not None and float(run.table[metric["column"]].to_numpy(dtype=np.float64)[row]) > limit * (1 + SAME):
+        if limit is not None and float(run.line(row)[metric["column"]]) > limit * (1 + SAME):
             return words[0]
     entered = words is WHY_ENTERED
     weakly = (own <= others) if entered else (others <= own)

@@ -17,7 +17,7 @@ def test_commands(dse, command):
     arguments = shlex.split(command)[1:]
     if arguments[0] == "search" and "--trials" not in arguments:
         arguments += ["--trials", "500"]
-    if arguments[0] == "report":
+    if arguments[0] in ("report", "show", "compare", "figure"):
         assert dse("search", "mlp", "--trials", "50").code == 0
     ran = dse(*arguments)
     assert ran.code == 0, ran.err
