@@ -138,7 +138,7 @@ class _Group:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return tuple(len(self.space.parameters[column]) for column in self.columns.tolist())
+        return tuple(len(self.space.parameters[int(column)]) for column in self.columns)
 
     @property
     def size(self) -> int:

@@ -59,5 +59,5 @@ def test_ten_billion_designs_on_speech(space, objectives, limit_s, most_epsilon)
     assert front.certificate.designs_in_space >= 10**10
     assert front.certificate.epsilon is not None
     assert front.certificate.epsilon <= most_epsilon
-    assert took < 1.05 * limit_s
+    assert took < (limit_s if front.certificate.kind == "exact" else 1.05 * limit_s)
     assert memory_gib < 4
