@@ -15,9 +15,10 @@ from dse.errors import InputError, StorageError
 from dse.search import board_bulk, sharing
 from dse.search.board import BEAT, Board, Outcome
 from dse.search.evaluator import evaluator_named
+from dse.search.parameters import distribution_of, indices_of
 from dse.search.record import without_password
 from dse.search.storage import close_storage, open_storage, storage_url
-from dse.search.study import _distribution, _indices, search
+from dse.search.study import search
 
 KINDS = ("sqlite", "journal", "any")
 """A database and a journal written in bulk, and the calls that every Optuna storage has."""
@@ -57,10 +58,10 @@ def join(request, tmp_path, database, mlp, knobs, monkeypatch):
     joined = []
 
     def new(grace_s=60.0):
-        distributions = {parameter.name: _distribution(parameter) for parameter in knobs.free_parameters}
+        distributions = {parameter.name: distribution_of(parameter) for parameter in knobs.free_parameters}
         joined.append(
             sharing.share(
-                url, None, mlp, knobs, distributions=distributions, read=lambda params: _indices(knobs, params), grace_s=grace_s
+                url, None, mlp, knobs, distributions=distributions, read=lambda params: indices_of(knobs, params), grace_s=grace_s
             )
         )
         return joined[-1]
@@ -282,10 +283,10 @@ def test_what_another_worker_holds_is_left_to_it(database, mlp, knobs, evaluator
     small = (
         knobs.with_values("compute_units", "256,1024").with_values("sram", "1MiB,2MiB").with_values("bandwidth", "4GB/s,8GB/s")
     )
-    distributions = {parameter.name: _distribution(parameter) for parameter in small.free_parameters}
+    distributions = {parameter.name: distribution_of(parameter) for parameter in small.free_parameters}
     name = None if evaluator is None else evaluator_named(evaluator).name
     other = sharing.share(
-        database, None, mlp, small, distributions=distributions, read=lambda params: _indices(small, params), evaluator=name
+        database, None, mlp, small, distributions=distributions, read=lambda params: indices_of(small, params), evaluator=name
     )
 
     def stop(now):

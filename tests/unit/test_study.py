@@ -284,7 +284,7 @@ def test_an_evaluator_that_cannot_be(mlp, small, options, said):
 def test_a_search_goes_on_from_an_earlier_one(mlp, monkeypatch):
     """Its designs are there, none is tried twice, and a genetic sampler breeds from them at once."""
     space = dse.load_space("edge")
-    first = search(mlp, space, trials=100)
+    first = search(mlp, space, trials=100, sampler="nsga2")
     bred = []
     select = optuna.samplers.NSGAIISampler.select_parent
     monkeypatch.setattr(
@@ -292,7 +292,7 @@ def test_a_search_goes_on_from_an_earlier_one(mlp, monkeypatch):
         "select_parent",
         lambda self, study, generation: bred.append(generation) or select(self, study, generation),
     )
-    more = search(mlp, space, trials=50, earlier=first.trials)
+    more = search(mlp, space, trials=50, sampler="nsga2", earlier=first.trials)
     assert bred[0] == 1
     assert len(more.trials) == 150
     pd.testing.assert_frame_equal(more.trials[first.trials.columns].head(100), first.trials)
@@ -321,7 +321,7 @@ def test_a_sampler_that_plans_is_not_asked_trial_by_trial(mlp, monkeypatch):
             seen.append(len(study.get_trials(deepcopy=False)))
             return space.random_indices(n, seed=len(seen) // 2)
 
-    monkeypatch.setattr(study, "_sampler", lambda name, seed: Planned())
+    monkeypatch.setattr(study, "_sampler", lambda *_: Planned())
     monkeypatch.setattr(optuna.Study, "ask", lambda *given: pytest.fail("asked"))
     found = search(mlp, space, trials=150)
     assert len(found.trials) == 150
