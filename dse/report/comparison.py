@@ -68,7 +68,8 @@ class StoredRun:
     def machines(self) -> list[tuple[Any, ...]]:
         """What tells one design from another, a row each; what is the same in a whole space may have no column."""
         fixed = {each["column"]: each["values"][0] for each in self.data["parameters"] if each["column"] not in self.table}
-        table = self.table.assign(**fixed)[sorted(self.parameters)]
+        stored = [column for column in self.parameters if column not in fixed]
+        table = self.table[stored].assign(**fixed)[sorted(self.parameters)]
         return [tuple(row) for row in table.itertuples(index=False, name=None)]
 
     def losses(self, objectives: Sequence[str]) -> FloatColumn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dse.report.verdict import compared, superlative
+from dse.report.verdict_words import compared, listed, superlative
 
 NO_CHANGE = 1e-9
 """A volume that moves by no more than this fraction did not move."""
@@ -53,7 +53,7 @@ def said(found: Mapping[str, Any]) -> list[str]:
     better = [each for each in found["best"] if abs(each["better"] - 1) > WORTH_TELLING]
     if better:
         parts = [f"the {superlative(each['metric'])} design {compared(each['metric'], each['better'])}" for each in better]
-        sentences.append(f"{_listed(parts)[:1].upper()}{_listed(parts)[1:]}.")
+        sentences.append(f"{listed(parts)[:1].upper()}{listed(parts)[1:]}.")
     elif found["best"]:
         sentences.append("The best of every objective is what it was, or nearly so.")
     knee = found["knee"]
@@ -89,7 +89,3 @@ def _counted(designs: Sequence[Mapping[str, Any]]) -> str:
         counts[design["why"]] = counts.get(design["why"], 0) + 1
     why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items(), key=lambda entry: -entry[1]))
     return f"{len(designs):,} ({why})" if designs else "none"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -15,32 +14,11 @@ from dse.report.info import DIMENSION, label
 from dse.report.page_design import NBSP, bound_shares, machine_phrase
 from dse.report.page_front import metric_names
 from dse.report.plain import exact
+from dse.report.verdict_words import compared, listed, sentence, shortened, superlative
 from dse.search.baseline import Baseline
 from dse.search.front import METRIC_COLUMNS, Front, losses_of
 from dse.units import format_quantity
 
-MORE_AND_LESS = {
-    "latency": ("is {} times as fast", "is {} times slower"),
-    "throughput": ("serves {} times as much", "serves {:.0%} less"),
-    "energy": ("takes {} times the energy", "takes {:.0%} less energy"),
-    "price": ("costs {} times as much", "costs {:.0%} less"),
-    "area": ("is {} times as large", "is {:.0%} smaller"),
-    "power": ("draws {} times the power", "draws {:.0%} less power"),
-    "dram_bytes": ("moves {} times as many bytes off chip", "moves {:.0%} fewer bytes off chip"),
-    "slowdown": ("has {} times the slowdown", "has {:.0%} less slowdown"),
-}
-"""How a design compares with another: metric -> (times as much or as fast, how much less or slower)."""
-
-SUPERLATIVE = {
-    "latency": "fastest",
-    "throughput": "most throughput",
-    "energy": "least energy",
-    "price": "cheapest",
-    "area": "smallest",
-    "power": "least power",
-    "dram_bytes": "least off-chip traffic",
-    "slowdown": "least slowdown",
-}
 BOUND_WORDS = {
     "memory": "off-chip bandwidth",
     "compute": "the MAC array",
@@ -48,9 +26,6 @@ BOUND_WORDS = {
     "dependency": "steps that wait for each other",
     "ridge": "array and memory alike",
 }
-SHORT_LINES, SHORT_WIDTH = 6, 80
-"""What the verdict may take on a terminal."""
-
 NEARLY = 0.97
 """A limit that is used to this fraction stops a design from growing."""
 
@@ -115,27 +90,17 @@ def verdict_data(
     }
 
 
-def shortened(sentences: Sequence[str]) -> list[str]:
-    """The first of these sentences that take no more than `SHORT_LINES` lines of `SHORT_WIDTH` columns together."""
-    kept: list[str] = []
-    for sentence in sentences:
-        lines = sum(len(wrap(said.replace(NBSP, " "), SHORT_WIDTH)) for said in (*kept, sentence))
-        if sentence and lines <= SHORT_LINES:
-            kept.append(sentence)
-    return kept
-
-
 def _short_gain(front: Front, baseline: Baseline | None, rows: Sequence[int]) -> str:
     if baseline is None or front.space.size == 1:
         return ""
     said = [f"{_name(gain.row, rows)} {compared(gain.metric, gain.ratio)}" for gain in gains(front, baseline) if gain.at_others]
     only = "" if len(front.space.objectives) == 1 else ", at no more of the rest"
-    return f"Against {baseline.name}{only}: {_listed(said)}." if said else ""
+    return f"Against {baseline.name}{only}: {listed(said)}." if said else ""
 
 
 def _short_limit(result: Result) -> str:
     parts = _bounds(result)
-    return f"Its time is bound by {_listed(parts)}." if parts else ""
+    return f"Its time is bound by {listed(parts)}." if parts else ""
 
 
 def _bounds(result: Result) -> list[str]:
@@ -190,17 +155,7 @@ def _extremes(front: Front, results: Sequence[Result], rows: Sequence[int]) -> d
         against = "" if row == front.knee else f", {_against(objective.metric, ratio)} the knee"
         value = _written(objective.metric, _metric(front, row, objective.metric))
         parts.append(f"{superlative(objective.metric)}: {name}{phrase}, {value}{against}")
-    return {"title": "Best within the budget", "text": _sentence("; ".join(parts))}
-
-
-def superlative(metric: str) -> str:
-    """What the best design of a metric is called.
-
-    >>> superlative("latency"), superlative("energy:speech")
-    ('fastest', 'least energy of speech')
-    """
-    kind, _, member = metric.partition(":")
-    return SUPERLATIVE[kind] + (f" {'on' if kind == 'latency' else 'of'} {member}" if member else "")
+    return {"title": "Best within the budget", "text": sentence("; ".join(parts))}
 
 
 def _against(metric: str, ratio: float) -> str:
@@ -231,7 +186,7 @@ def _gain(front: Front, baseline: Baseline | None, rows: Sequence[int], median: 
     only = "" if len(front.space.objectives) == 1 else "at no more of the other objectives, "
     return {
         "title": f"Gain over {baseline.name}",
-        "text": f"{baseline.name} comes to {numbers}. Against it, {only}{_listed(parts)}.{blind}",
+        "text": f"{baseline.name} comes to {numbers}. Against it, {only}{listed(parts)}.{blind}",
     }
 
 
@@ -240,28 +195,13 @@ def _blind(front: Front, median: Mapping[str, float], who: str) -> str:
     if not median:
         return ""
     ratios = [compared(name, _times(front, front.knee, name, value)) for name, value in median.items()]
-    return f" Against the middle of all designs that keep the budget (the median of each objective) {who} {_listed(ratios)}."
+    return f" Against the middle of all designs that keep the budget (the median of each objective) {who} {listed(ratios)}."
 
 
 def _times(front: Front, row: int, metric: str, other: float) -> float:
     """How many times better a design of the front is than a value."""
     own = _metric(front, row, metric)
     return own / other if metric.partition(":")[0] == "throughput" else other / own
-
-
-def compared(metric: str, better: float) -> str:
-    """How a design that is so many times better in a metric compares, in words.
-
-    >>> compared("latency", 3.1), compared("energy", 2.0), compared("price", 0.5)
-    ('is 3.1 times as fast', 'takes 50% less energy', 'costs 2 times as much')
-    """
-    kind, _, member = metric.partition(":")
-    more, less = (text + (f" on {member}" if member else "") for text in MORE_AND_LESS[kind])
-    if kind == "latency":
-        return (more if better >= 1 else less).format(f"{max(better, 1 / better):.3g}")
-    if kind == "throughput":
-        return more.format(f"{better:.3g}") if better >= 1 else less.format(1 - better)
-    return less.format(1 - 1 / better) if better >= 1 else more.format(f"{1 / better:.3g}")
 
 
 def _baseline(front: Front, baseline: Baseline | None) -> dict[str, Any] | None:
@@ -289,7 +229,7 @@ def _baseline(front: Front, baseline: Baseline | None) -> dict[str, Any] | None:
 def _limits(front: Front, result: Result, position: int, rows: Sequence[int]) -> dict[str, str]:
     """What binds the knee's time, and which limit of the budget the design that is best in the first objective runs into."""
     parts = _bounds(result)
-    text = f"On {label(position)} the time of all scenarios is bound by {_listed(parts)}." if parts else ""
+    text = f"On {label(position)} the time of all scenarios is bound by {listed(parts)}." if parts else ""
     best = int(np.argmin(losses_of(front.designs, front.space)[:, 0]))
     used = {
         name: _metric(front, best, name) / limit
@@ -298,7 +238,7 @@ def _limits(front: Front, result: Result, position: int, rows: Sequence[int]) ->
     }
     which = f"{_name(best, rows)}, the {superlative(front.space.objectives[0].metric)} design,"
     full = [f"{name} ({_used(front, name, share)})" for name, share in used.items() if share >= NEARLY]
-    stop = f" {which} is stopped by the budget's {_listed(full)}." if full else ""
+    stop = f" {which} is stopped by the budget's {listed(full)}." if full else ""
     if used and not full:
         most = max(used, key=lambda name: used[name])
         stop = f" {which} reaches no limit; nearest is {most} ({_used(front, most, used[most])})."
@@ -335,16 +275,8 @@ def _bought(pick: Pick) -> str:
 
 def _certainty(front: Front) -> str:
     doubtful = sum("UNVERIFIED" in line for line in front.space.assumptions())
-    said = _sentence(front.certificate.statement)
+    said = sentence(front.certificate.statement)
     return (
         f"{said} The numbers are those of an analytical model on {len(front.space.assumptions())} assumptions, {doubtful} of "
         "them unverified; all stand below with source and date."
     )
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."

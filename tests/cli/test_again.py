@@ -25,6 +25,20 @@ def test_show_prints_what_the_search_printed(dse, monkeypatch):
     assert len(result["front"]) >= len(result["shown"])
 
 
+@pytest.mark.parametrize("across", ["each", "worst"])
+def test_several_workloads_have_a_page_and_a_verdict(dse, across):
+    """Their objectives, latency of one workload and slowdown, are metrics of their own."""
+    ran = dse("search", "mlp", "eyeriss", "--across", across, "--space", "three_knobs", "--trials", "30")
+    assert ran.code == 0, ran.err
+    assert dse("show").out == ran.out
+    assert dse("compare", "latest", "latest").code == 0
+    assert dse("figure", "latest", "pareto").code == 0
+    data = json.loads(dse("report", "latest", "--json").out)
+    wanted = {metric["name"] for metric in data["metrics"] if metric["objective"]}
+    assert wanted <= set(data["front"]["metrics"])
+    assert ("slowdown" in wanted) == (across == "worst")
+
+
 def test_show_prints_a_budget_curve_again(dse):
     arguments = ("budget", "mlp", "--space", "three_knobs", "--set", "sram=1MiB", "--to", "10USD")
     ran = dse(*arguments)

@@ -21,7 +21,8 @@ from dse.report.html import run_page
 from dse.report.page_design import energy_parts
 from dse.report.page_front import MOST_TRIALS, front_data
 from dse.report.run import manifest
-from dse.report.verdict import compared, gains
+from dse.report.verdict import gains
+from dse.report.verdict_words import compared
 from dse.search.baseline import scaled_chip
 from dse.search.convergence import convergence
 from dse.search.front import METRIC_COLUMNS, losses_of, score, table

@@ -23,7 +23,7 @@ from dse.report.figure_data import stored_front, stored_roofline
 from dse.report.html import comparison_page
 from dse.report.info import front_axes, roofline_view
 from dse.report.stored import find_run, stored_report, stored_result
-from dse.report.verdict import shortened
+from dse.report.verdict_words import shortened
 
 THREE = ("front", "mlp", "--space", "three_knobs", "--set", "sram=1MiB")
 
