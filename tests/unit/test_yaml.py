@@ -167,7 +167,6 @@ class TestBadFiles:
         path = tmp_path / "x.yaml"
         path.write_bytes(b"#" * (MAX_BYTES + 1))
         assert "4,194,305 bytes; at most 4,194,304" in self.said(path)
-        assert time.perf_counter() - begin < 0.1
 
     def test_impossible_name(self):
         assert self.said("a\0b.yaml")
