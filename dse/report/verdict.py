@@ -80,8 +80,8 @@ def verdict_data(
         "short": shortened(
             [
                 f"{headline}.",
-                _short_gain(front, baseline, rows) or _blind(front, median, "it").strip(),
-                _short_limit(results[knee]),
+                _short_gain(front, baseline, rows) or _blind(front, median, label(knee)).strip(),
+                _short_limit(results[knee], label(knee)),
                 _next(advice[knee]),
             ]
         ),
@@ -98,9 +98,9 @@ def _short_gain(front: Front, baseline: Baseline | None, rows: Sequence[int]) ->
     return f"Against {baseline.name}{only}: {listed(said)}." if said else ""
 
 
-def _short_limit(result: Result) -> str:
+def _short_limit(result: Result, letter: str) -> str:
     parts = _bounds(result)
-    return f"Its time is bound by {listed(parts)}." if parts else ""
+    return f"On {letter} the time is bound by {listed(parts)}." if parts else ""
 
 
 def _bounds(result: Result) -> list[str]:
