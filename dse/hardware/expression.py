@@ -73,6 +73,7 @@ class Expression:
             return self._on(designs)
 
     def _on(self, designs: Designs) -> Column:
+        """What each kind of expression says for itself."""
         raise NotImplementedError
 
     def ranges(self, known: Callable[[Expression], Range | None]) -> Range:
@@ -84,6 +85,7 @@ class Expression:
             return self._ranges(known)
 
     def _ranges(self, known: Callable[[Expression], Range | None]) -> Range:
+        """The same from the ranges of its parts; what has no parts is always known, or says so in `ranges` itself."""
         raise NotImplementedError
 
     @property

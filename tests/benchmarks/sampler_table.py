@@ -23,8 +23,9 @@ import dse
 from dse.search import ladder, pareto
 from dse.search.exact import exact_front
 from dse.search.front import losses_of, score
+from dse.search.ledger import WORST_LOG
 from dse.search.parameters import distribution_of, indices_of
-from dse.search.study import _sampler, _tell
+from dse.search.study import _sampler
 from tests.benchmarks.test_exact_speed import TEN_BILLION
 
 HERE = Path(__file__).parent
@@ -66,13 +67,23 @@ def trials(workload, space, name: str, seed: int, most: int):
     while len(losses) < most:
         asked = [study.ask(distributions) for _ in range(min(batch, most - len(losses)))]
         scored = score(workload, space, np.array([indices_of(space, trial.params) for trial in asked], dtype=np.int64))
-        _tell(study, asked, scored)
+        tell(study, asked, scored)
         losses += scored.losses.tolist()
         feasible += np.isin(np.arange(len(asked)), scored.feasible).tolist()
         for checkpoint in CHECKPOINTS:
             if len(losses) >= checkpoint:
                 seconds.setdefault(checkpoint, time.process_time() - begin)
     return np.array(losses), np.array(feasible), seconds
+
+
+def tell(study, asked, scored) -> None:
+    """What a search tells a sampler: log10 of each loss, and how far each limit is broken."""
+    with np.errstate(divide="ignore"):
+        logs = np.nan_to_num(np.log10(scored.losses), nan=WORST_LOG, posinf=WORST_LOG, neginf=-WORST_LOG).tolist()
+    for row, (trial, values) in enumerate(zip(asked, logs, strict=True)):
+        for limit in scored.limits:
+            trial.set_constraint(limit.name, min(float(limit.excess[row]), 10**WORST_LOG))
+        study.tell(trial, values)
 
 
 def exact_losses(name: str):
