@@ -113,7 +113,7 @@ def screen(
     in_order = np.lexsort(losses.T[::-1]) if len(losses) else np.empty(0, dtype=np.int64)
     return Screened(
         rows=rows[in_order].reshape(-1, len(space.parameters)),
-        losses=losses[in_order],
+        losses=losses[in_order].reshape(-1, len(space.objectives)),
         nearest=np.zeros(len(space.parameters), dtype=np.int64) if pool.nearest is None else pool.nearest.rows[0],
         evaluated=pool.evaluated,
         feasible=pool.feasible,

@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 import dse
+from dse.errors import NoFeasibleDesign
 from dse.search import ladder, pareto, screen
 from dse.search.correction import Correction, features
 from dse.search.exact import exact_front
@@ -333,3 +334,13 @@ def test_interruption_while_the_front_is_sought_keeps_the_best_of_it(mlp, space,
     assert found.interrupted
     assert 1 <= len(found) <= 50
     ladder._kept.clear()
+
+
+def test_where_nothing_is_feasible_it_still_hands_out_designs(monkeypatch):
+    """A screening that found no feasible design has no front to begin from: its neighbours of the nearest design come instead."""
+    monkeypatch.setattr(ladder, "EXACT_SECONDS", 0.0)
+    monkeypatch.setattr(screen, "MOST_EVALUATIONS", 500)
+    space = dse.load_space("edge").with_budget("price=1USD")
+    with pytest.raises(NoFeasibleDesign) as raised:
+        dse.search(dse.load_workload("mlp"), space, trials=30)
+    assert "none of the 30 designs" in str(raised.value)
