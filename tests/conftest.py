@@ -1,10 +1,13 @@
 """Hypothesis profiles (`fast` by default, `thorough` with HYPOTHESIS_PROFILE=thorough), and a `dse` to run in this process."""
 
 import os
+import shutil
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
+from running import make_run
 
 from dse.cli import main
 
@@ -35,3 +38,15 @@ def dse(capsys, tmp_path, monkeypatch):
         return Ran(code, text.out, text.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory):
+    """One short search, for all tests that only read what a run wrote."""
+    return make_run(tmp_path_factory.mktemp("run"), "search", "mlp", "--space", "three_knobs", "--trials", "20")
+
+
+@pytest.fixture
+def stored_run(run_once, tmp_path):
+    """A copy of that run under outputs/ in the folder of the test."""
+    return Path(shutil.copytree(run_once, tmp_path / "outputs" / run_once.name))

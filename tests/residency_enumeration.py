@@ -11,11 +11,29 @@ import random
 import numpy as np
 
 from dse.model.graph import Graph
+from dse.model.residency import plan
 from dse.model.stages import Storage, Streaming, stage_traffic
 from dse.workload.network import INPUT, Lowered, Step, Tensor
 from dse.workload.operations import Gemm, TensorOperation, VectorOperation
 
 BITS = 8
+CAPACITIES = (3, 8, 13, 21, 34, 55, 89, 144)
+
+
+def storage(capacities, buffers=1) -> Storage:
+    return Storage(usable_bytes=np.array(capacities), buffers=np.full(len(capacities), buffers))
+
+
+def equals_the_exhaustive_minimum(seeds, streaming: Streaming, *, buffers=1, longest_gap=None, most_tasks=6) -> None:
+    """The plan of every random network moves, to the byte, what the best of all choices moves."""
+    for seed in seeds:
+        lowered = random_network(seed, most_tasks=most_tasks)
+        graph = Graph.of(lowered, host=streaming.network_io == "host", longest_gap=longest_gap)
+        found = plan(graph, storage(CAPACITIES, buffers), streaming)
+        tried = Enumeration(lowered, streaming, longest_gap=longest_gap)
+        expected = [tried.least(capacity, buffers) for capacity in CAPACITIES]
+        np.testing.assert_array_equal(found.total_bytes, expected, err_msg=f"network {seed}")
+        assert longest_gap is not None or streaming.weights == "resident" or (found.gap_fraction == 0).all()
 
 
 def random_network(seed: int, most_tasks: int = 6) -> Lowered:

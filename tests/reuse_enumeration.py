@@ -12,12 +12,54 @@ import itertools
 from collections.abc import Iterator
 from functools import cache
 
-from dse.workload.operations import Axis, TensorOperation
+from dse.model.reuse import reuse_curve
+from dse.workload.operations import Axis, Conv2d, Gemm, TensorOperation
+
+BYTE = {"input": 8, "weight": 8, "output": 8, "accumulator": 8}
+WIDE_SUMS = {"input": 8, "weight": 16, "output": 8, "accumulator": 32}
+WIDE_MAPS = {"input": 16, "weight": 8, "output": 16, "accumulator": 24}
+HALF = {"input": 4, "weight": 4, "output": 8, "accumulator": 16}
+WIDTHS = (BYTE, WIDE_SUMS, WIDE_MAPS, HALF)
+
+
+def conv(n, k, c, p, q, r, s, stride=1, padding=0, dilation=1, groups=1) -> TensorOperation:
+    return Conv2d(n=n, k=k, c=c, p=p, q=q, r=r, s=s, stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+
+def transposed(k, c, taps, stride, outputs, padding=0) -> TensorOperation:
+    extent = (outputs - 1 + 2 * padding - taps + 1) // stride + 1
+    axis = Axis(outputs=outputs, taps=taps, upsample=stride, padding=taps - 1 - padding, extent=extent)
+    return TensorOperation(k=k, c=c, height=axis, width=axis)
+
+
+TINY = [
+    *(Gemm(m=m, n=n, k=k) for m, n, k in ((2, 4, 3), (3, 3, 3), (5, 2, 3), (2, 2, 5), (1, 4, 4))),
+    conv(1, 2, 2, 3, 2, 2, 2),
+    conv(1, 2, 2, 2, 3, 3, 2, padding=1),
+    conv(1, 2, 2, 3, 3, 2, 2, stride=2),
+    conv(1, 2, 1, 3, 3, 3, 3, padding=1),
+    conv(1, 2, 2, 3, 1, 2, 1, dilation=2),
+    conv(2, 2, 2, 2, 2, 2, 2),
+    conv(1, 2, 2, 3, 3, 2, 2, padding=1, groups=2),
+    conv(1, 3, 2, 3, 2, 2, 1, stride=3),
+    conv(1, 1, 1, 4, 4, 3, 3, padding=1),
+    conv(1, 2, 2, 4, 1, 3, 1),
+    conv(1, 1, 1, 4, 1, 3, 1, dilation=2),
+    conv(1, 2, 2, 2, 2, 1, 1),
+    conv(1, 2, 3, 1, 1, 2, 2),
+    transposed(2, 1, taps=3, stride=2, outputs=4),
+]
 
 DIMENSIONS = "nkcpqrs"
 RELEVANT = {"i": "ncpqrs", "w": "kcrs", "o": "nkpq"}
 Loop = tuple[str, int]
 Tile = dict[str, tuple[int, int]]
+
+
+def enumeration_finds_nothing_lower(operation: TensorOperation) -> None:
+    curve = reuse_curve(operation)
+    for capacity_bits, traffic_bits in Enumeration(operation).staircase():
+        assert curve.at(capacity_bits / 8) <= traffic_bits * operation.groups / 8
 
 
 class Enumeration:

@@ -1,6 +1,8 @@
 """The commands as a user runs them: what they print, what they write, how they end."""
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ from every_pair import evaluates_and_searches
 import dse as library
 from dse.inputs.shipped import shipped_names
 
-WORKLOADS, SPACES = shipped_names("workloads"), shipped_names("search_spaces")
+SPACES = shipped_names("search_spaces")
 
 
 def run_folder(tmp_path):
@@ -52,7 +54,7 @@ def test_search_writes_everything_once(dse, tmp_path):
 
 
 def test_front_csv_keeps_the_budget_when_evaluated_again(dse, tmp_path):
-    assert dse("search", "speech", "--trials", "200", "--budget", "power=3W").code == 0
+    assert dse("search", "speech", "--trials", "50", "--budget", "power=3W").code == 0
     stored = pd.read_csv(run_folder(tmp_path) / "front.csv")
     space = library.load_space("edge").with_budget("power=3W")
     again = library.evaluate_many(library.load_workload("speech"), stored, space)
@@ -62,7 +64,7 @@ def test_front_csv_keeps_the_budget_when_evaluated_again(dse, tmp_path):
 
 def test_screen_fits_eighty_columns(dse, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    for arguments in (("search", "speech", "--trials", "300"), ("evaluate", "tpu_apps", "--on", "tpu_v1"), ("list",)):
+    for arguments in (("search", "speech", "--trials", "50"), ("evaluate", "tpu_apps", "--on", "tpu_v1"), ("list",)):
         ran = dse(*arguments)
         assert ran.code == 0
         assert max(len(line.rstrip()) for line in ran.out.splitlines()) <= 80
@@ -103,8 +105,8 @@ def test_exact_front_is_certified(dse):
     assert json.loads(ran.out)["certificate"]["kind"] == "exact"
 
 
-PAIRS = sorted({("mlp", space) for space in SPACES} | {(name, library.load_workload(name).space) for name in WORKLOADS})
-"""Every workload on its own space and every space with one workload; tests/machinery has all pairs."""
+PAIRS = sorted({("mlp", space) for space in SPACES} | {("speech", "edge")})
+"""Every space with one workload; tests/machinery has all pairs."""
 
 
 @pytest.mark.parametrize(("workload", "space"), PAIRS)
@@ -128,12 +130,22 @@ def test_version(dse):
     assert dse("--version").out.strip() == f"dse {library.__version__}"
 
 
+def finished_trials(path):
+    """How many trials of a study in SQLite are complete; none while its tables are being made."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as study:
+            return study.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
 def test_ctrl_c_keeps_what_was_found(tmp_path):
     """Interrupted as a terminal does it: exit 130, and a folder with what was evaluated."""
     command = [sys.executable, "-c", "from dse.cli import main; main()", "search", "mlp", "--sampler", "nsga2"]
-    command += ["--trials", "1000000"]
+    command += ["--trials", "1000000", "--storage", "sqlite:///study.db"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(12)
+    while finished_trials(tmp_path / "study.db") < 100 and process.poll() is None:
+        time.sleep(0.2)
     process.send_signal(2)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err

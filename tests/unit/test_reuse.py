@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from reuse_enumeration import Enumeration
+from reuse_enumeration import BYTE, TINY, WIDTHS, Enumeration, conv, enumeration_finds_nothing_lower, transposed
 from reuse_replay import replay
 
 from dse.errors import InputError
@@ -13,24 +13,7 @@ from dse.model.candidates import candidates
 from dse.model.folding import fold
 from dse.model.reuse import reuse_curve
 from dse.model.windows import axis_tiles, most_alive
-from dse.workload.operations import Axis, Conv2d, Gemm, TensorOperation
-
-BYTE = {"input": 8, "weight": 8, "output": 8, "accumulator": 8}
-WIDE_SUMS = {"input": 8, "weight": 16, "output": 8, "accumulator": 32}
-WIDE_MAPS = {"input": 16, "weight": 8, "output": 16, "accumulator": 24}
-HALF = {"input": 4, "weight": 4, "output": 8, "accumulator": 16}
-WIDTHS = (BYTE, WIDE_SUMS, WIDE_MAPS, HALF)
-
-
-def conv(n, k, c, p, q, r, s, stride=1, padding=0, dilation=1, groups=1) -> TensorOperation:
-    return Conv2d(n=n, k=k, c=c, p=p, q=q, r=r, s=s, stride=stride, padding=padding, dilation=dilation, groups=groups)
-
-
-def transposed(k, c, taps, stride, outputs, padding=0) -> TensorOperation:
-    extent = (outputs - 1 + 2 * padding - taps + 1) // stride + 1
-    axis = Axis(outputs=outputs, taps=taps, upsample=stride, padding=taps - 1 - padding, extent=extent)
-    return TensorOperation(k=k, c=c, height=axis, width=axis)
-
+from dse.workload.operations import Axis, Gemm, TensorOperation
 
 SMALL = [
     Gemm(m=4, n=5, k=3),
@@ -91,32 +74,10 @@ def check_by_replay(mapping, capacity, traffic):
     assert mapping.capacity_bytes <= capacity
 
 
-TINY = [
-    *(Gemm(m=m, n=n, k=k) for m, n, k in ((2, 4, 3), (3, 3, 3), (5, 2, 3), (2, 2, 5), (1, 4, 4))),
-    conv(1, 2, 2, 3, 2, 2, 2),
-    conv(1, 2, 2, 2, 3, 3, 2, padding=1),
-    conv(1, 2, 2, 3, 3, 2, 2, stride=2),
-    conv(1, 2, 1, 3, 3, 3, 3, padding=1),
-    conv(1, 2, 2, 3, 1, 2, 1, dilation=2),
-    conv(2, 2, 2, 2, 2, 2, 2),
-    conv(1, 2, 2, 3, 3, 2, 2, padding=1, groups=2),
-    conv(1, 3, 2, 3, 2, 2, 1, stride=3),
-    conv(1, 1, 1, 4, 4, 3, 3, padding=1),
-    conv(1, 2, 2, 4, 1, 3, 1),
-    conv(1, 1, 1, 4, 1, 3, 1, dilation=2),
-    conv(1, 2, 2, 2, 2, 1, 1),
-    conv(1, 2, 3, 1, 1, 2, 2),
-    transposed(2, 1, taps=3, stride=2, outputs=4),
-]
-
-
-@pytest.mark.parametrize("operation", TINY)
-def test_exhaustive_enumeration_finds_nothing_lower(operation):
-    for widths in WIDTHS[:3]:
-        sized = operation.with_bits(**widths)
-        curve = reuse_curve(sized)
-        for capacity_bits, traffic_bits in Enumeration(sized).staircase():
-            assert curve.at(capacity_bits / 8) <= traffic_bits * sized.groups / 8
+@pytest.mark.parametrize("number", range(len(TINY)))
+def test_exhaustive_enumeration_finds_nothing_lower(number):
+    """Each operation at one width of its numbers; at all of them in tests/machinery."""
+    enumeration_finds_nothing_lower(TINY[number].with_bits(**WIDTHS[number % 3]))
 
 
 def test_enumeration_of_a_product_with_three_level_tiles_equals_the_curve():

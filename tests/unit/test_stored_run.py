@@ -1,18 +1,14 @@
 """Runs again from what they stored: the same table, pictures of equal bytes, two fronts held against each other."""
 
-import contextlib
-import io
 import json
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from running import make_run
 
 import dse
-from dse.cli import main
 from dse.cli.runs import FigureName, FormatName, SizeName
 from dse.errors import InputError
 from dse.report import run_figures
@@ -26,18 +22,6 @@ from dse.report.stored import find_run, stored_report, stored_result
 from dse.report.verdict_words import shortened
 
 THREE = ("front", "mlp", "--space", "three_knobs", "--set", "sram=1MiB")
-
-
-def make_run(folder, *arguments):
-    before, here = set((folder / "outputs").glob("*")), Path.cwd()
-    os.chdir(folder)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-            main([str(argument) for argument in arguments])
-    finally:
-        os.chdir(here)
-    (made,) = set((folder / "outputs").glob("*")) - before
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,32 @@
+"""The enumerations of tests/laws and tests/unit at their full size."""
+
+import pytest
+from residency_enumeration import equals_the_exhaustive_minimum
+from reuse_enumeration import TINY, WIDTHS, enumeration_finds_nothing_lower
+
+from dse.model import residency
+from dse.model.stages import Streaming
+
+
+@pytest.mark.parametrize(
+    ("seeds", "buffers", "io"),
+    [(range(0, 60), 1, "dram"), (range(60, 120), 1, "dram"), (range(120, 180), 2, "dram"), (range(180, 205), 2, "host")],
+)
+def test_no_choice_of_tensors_moves_less(seeds, buffers, io):
+    equals_the_exhaustive_minimum(seeds, Streaming(network_io=io), buffers=buffers)
+
+
+def test_no_choice_moves_less_where_long_lives_are_cut():
+    equals_the_exhaustive_minimum(range(200, 260), Streaming(), longest_gap=1)
+
+
+def test_no_choice_of_tensors_and_weights_moves_less(monkeypatch):
+    monkeypatch.setattr(residency, "RESERVES", 1000)
+    monkeypatch.setattr(residency, "UNITS", 1000)
+    equals_the_exhaustive_minimum(range(25), Streaming(weights="resident"), most_tasks=4)
+
+
+@pytest.mark.parametrize("operation", TINY)
+def test_exhaustive_enumeration_finds_nothing_lower(operation):
+    for widths in WIDTHS[:3]:
+        enumeration_finds_nothing_lower(operation.with_bits(**widths))
