@@ -256,20 +256,24 @@ def _bound(array_s: float, vector_s: float, memory_s: float, waiting_s: float) -
 
 
 def _scenario(scenario: Scenario, rows: list[dict[str, object]], machine: _Machine) -> dict[str, object]:
-    table = pd.DataFrame(rows)
-    latency = float(table["time_s"].sum())
+    def column(name: str) -> FloatColumn:
+        return np.array([row[name] for row in rows], dtype=np.float64)
+
+    time_s, macs = column("time_s"), column("macs")
+    latency = float(time_s.sum())
     if machine.overlapped and OVERLAP[machine.device.overlap] == OVERLAP_NETWORK:
-        vector, array = table["vector_s"], table["compute_s"]
+        vector, array = column("vector_s"), column("compute_s")
         compute = array + vector if machine.device.vector == "serial" else np.maximum(array, vector)
-        latency = max(float(compute.sum()), float(table["memory_s"].sum())) + float(table["waiting_s"].sum())
+        latency = max(float(compute.sum()), float(column("memory_s").sum())) + float(column("waiting_s").sum())
     exposed = 0.0
-    first = table["first_tile_bytes"].to_numpy()
-    if machine.overlapped and machine.device.first_load_exposed and table["macs"].any():
-        exposed = float(first[np.argmax(table["macs"].to_numpy() > 0)]) * machine.seconds_per_byte
+    if machine.overlapped and machine.device.first_load_exposed and macs.any():
+        exposed = float(column("first_tile_bytes")[np.argmax(macs > 0)]) * machine.seconds_per_byte
         latency += exposed
-    by_bound = table.groupby("bound")["time_s"].sum()
-    ops = float(OPS_PER_MAC * table["macs"].sum())
-    extra_s = latency - float(table["time_s"].sum()) if np.isfinite(latency) else 0.0
+    bounds = np.array([str(row["bound"]) for row in rows])
+    by_bound = {str(bound): float(time_s[bounds == bound].sum()) for bound in np.unique(bounds)}
+    longest, summed = max(by_bound, key=lambda bound: by_bound[bound]), sum(by_bound.values())
+    ops = float(OPS_PER_MAC * macs.sum())
+    extra_s = latency - float(time_s.sum()) if np.isfinite(latency) else 0.0
     return {
         "scenario": scenario.name,
         "batch": scenario.batch,
@@ -277,10 +281,10 @@ def _scenario(scenario: Scenario, rows: list[dict[str, object]], machine: _Machi
         "latency_s": latency,
         "throughput_per_s": scenario.batch / latency,
         "utilisation_fraction": ops / (latency * machine.peak_ops_per_s),
-        "bound": str(by_bound.idxmax()) if np.isfinite(latency) else "cannot run",
-        "bound_fraction": float(by_bound.max() / by_bound.sum()) if np.isfinite(latency) else 1.0,
-        "dram_bytes": float(table["dram_bytes"].sum()),
-        "energy_j": float(table["energy_j"].sum()) + extra_s * machine.static_w,
+        "bound": longest if np.isfinite(latency) else "cannot run",
+        "bound_fraction": by_bound[longest] / summed if summed and np.isfinite(latency) else 1.0,
+        "dram_bytes": float(column("dram_bytes").sum()),
+        "energy_j": float(column("energy_j").sum()) + extra_s * machine.static_w,
         "first_load_s": exposed,
         "latency_limit_s": scenario.latency_limit_s,
     }
