@@ -16,7 +16,7 @@ def on(space, *settings):
     return ("--on", space, *(word for setting in settings for word in ("--set", setting)))
 
 
-@pytest.mark.parametrize("width", [80, 100, 130])
+@pytest.mark.parametrize("width", [80, 130])
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -1,6 +1,7 @@
 """The enumerations of tests/laws and tests/unit at their full size."""
 
 import pytest
+from exact_enumeration import equals_brute_force
 from residency_enumeration import equals_the_exhaustive_minimum
 from reuse_enumeration import TINY, WIDTHS, enumeration_finds_nothing_lower
 
@@ -30,3 +31,8 @@ def test_no_choice_of_tensors_and_weights_moves_less(monkeypatch):
 def test_exhaustive_enumeration_finds_nothing_lower(operation):
     for widths in WIDTHS[:3]:
         enumeration_finds_nothing_lower(operation.with_bits(**widths))
+
+
+@pytest.mark.parametrize("seed", range(1000, 1400))
+def test_the_exact_front_equals_brute_force_bit_for_bit(monkeypatch, seed):
+    equals_brute_force(monkeypatch, seed)
