@@ -229,22 +229,25 @@ def finish(
     """Write the run, show it, and leave with the exit code that says how it ended."""
     from dse.report.figures import run_pictures
     from dse.report.front_table import front_report
-    from dse.report.info import SHOWN
+    from dse.report.page_data import known_chip
     from dse.report.run import write_run
     from dse.report.stored import stored_report, stored_result
+    from dse.report.verdict import lettered_rows
 
     stopped = found.record.stopped if found.record is not None else None
     if stopped is not None:
         say(f"error: {stopped}\nthe search stops here; writing what was found")
     elif found.interrupted:
         say("interrupted; writing what was found (Ctrl-C again drops it)")
-    rows = found.shown(SHOWN).tolist()
+    baseline = known_chip(found)
+    rows = lettered_rows(found, baseline)
     results = [found.result(row) for row in rows]
     sure = _uncertainty(found, rows) if uncertain else None
     folder = write_run(
         found,
         results,
         rows,
+        baseline=baseline,
         output=output,
         command=["dse", *sys.argv[1:]],
         inputs=job.files,

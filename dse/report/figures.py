@@ -75,7 +75,7 @@ def png(figure: Figure, dpi: int = 160) -> bytes:
 def run_pictures(front: Front, results: Sequence[Result], rows: Sequence[int]) -> dict[str, bytes]:
     """The pictures of a run by file name; `results` are the breakdowns of the front's `rows`."""
     knee = list(rows).index(front.knee)
-    view, name = front_axes(front), f"{front.workload.name} on {front.space.name}"
+    view, name = front_axes(front, rows), f"{front.workload.name} on {front.space.name}"
     title = f"{front.workload.name} on design {label(knee)}, the knee of {front.space.name}"
     return {
         "pareto.png": png(pareto_figure(view, front.knee, name)),

@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dse.report.info import DIMENSION
+from dse.report.manifest_rows import manifest_rows
 from dse.report.page_data import FORMAT
-from dse.report.tables import limit_text
 from dse.units import format_quantity
 
 ASSETS = Path(__file__).parent / "page"
@@ -41,7 +41,7 @@ def run_page(data: Mapping[str, Any]) -> str:
         tiles=_tiles(data),
         doubtful=sum(line["unverified"] for line in data["assumptions"]),
         price_dates="" if not dates else dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}",
-        manifest=_manifest(data["manifest"]),
+        manifest=manifest_rows(data["manifest"], data["heading"]["record"]),
     )
 
 
@@ -78,7 +78,7 @@ def _environment() -> Environment:
 
 
 def _tiles(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The knee's metrics, each with its share of the budget."""
+    """The knee's metrics, each with its share of the budget, or else with what it counts."""
     front = data["front"]
     at = front["rows"].index(front["knee"])
     tiles: list[dict[str, Any]] = []
@@ -92,28 +92,8 @@ def _tiles(data: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "name": name.replace("dram_bytes", "off-chip traffic"),
                 "value": format_quantity(value, DIMENSION[name]).replace("mm2", "mm²"),
                 "share": None if limit is None else round(100 * value / limit),
+                "counts": metric["title"].partition(", ")[2],
                 "limit": None if limit is None else format_quantity(limit, DIMENSION[name]).replace("mm2", "mm²"),
             }
         )
     return tiles
-
-
-def _manifest(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Rows of the manifest that are not shown elsewhere, as text."""
-    rows: list[tuple[str, str]] = []
-    entries: dict[str, Any] = dict(manifest)
-    for name, value in entries.items():
-        if name in ("assumptions", "inputs"):
-            continue
-        if name == "budget":
-            text = ", ".join(f"{key} {limit_text(key, limit)}" for key, limit in value.items()) or "none"
-        elif isinstance(value, bool):
-            text = "yes" if value else "no"
-        elif isinstance(value, Mapping):
-            text = ", ".join(f"{key} {entry}" for key, entry in cast("Mapping[str, Any]", value).items())
-        elif isinstance(value, list):
-            text = (" " if name == "command" else ", ").join(map(str, cast("list[Any]", value)))
-        else:
-            text = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
-        rows.append((name.replace("_", " "), text))
-    return rows

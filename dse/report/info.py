@@ -113,8 +113,8 @@ class FrontView:
     labels: dict[int, str]
 
 
-def front_axes(front: Front) -> FrontView:
-    """What a front plot shows; with a single objective, price stands in as the second axis."""
+def front_axes(front: Front, rows: Sequence[int]) -> FrontView:
+    """What a front plot shows; with a single objective, price stands in as the second axis. `rows` are lettered in order."""
     names = [objective.metric for objective in front.space.objectives]
     if len(names) == 1:
         names.append("price" if names[0] != "price" else "latency")
@@ -130,7 +130,7 @@ def front_axes(front: Front) -> FrontView:
         front=front.designs[columns].to_numpy(dtype=np.float64),
         dominated=points[feasible],
         infeasible=points[~feasible],
-        labels={int(row): label(position) for position, row in enumerate(front.shown(SHOWN))},
+        labels={int(row): label(position) for position, row in enumerate(rows)},
     )
 
 

@@ -50,7 +50,7 @@ def front_html(front: Front) -> str:
         f"{name}: {count}",
         escape(front.certificate.statement) + f". Bold: the knee.{more}",
         _table(["", "machine", *metrics], lines, bold=rows.index(front.knee)),
-        _picture(pareto_figure(front_axes(front), front.knee, name, INCHES), f"Pareto front of {name}, {count}"),
+        _picture(pareto_figure(front_axes(front, rows), front.knee, name, INCHES), f"Pareto front of {name}, {count}"),
     )
 
 
