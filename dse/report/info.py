@@ -22,21 +22,19 @@ SCENARIO_MARK = "b"
 
 
 class _ByMetric(dict[str, str]):
-    """By metric; that of one of several workloads (``latency:speech``) as that of all."""
+    """By metric; that of one of several workloads (``latency:speech``) is made of that of all, up to its comma."""
 
-    def __missing__(self, name: str) -> str:
-        metric, colon, _ = name.partition(":")
-        if not colon:
-            raise KeyError(name)
-        return self[metric]
+    of_member = "{of_all}"
 
-
-class _Titles(_ByMetric):
     def __missing__(self, name: str) -> str:
         metric, colon, member = name.partition(":")
         if not colon:
             raise KeyError(name)
-        return f"{self[metric].partition(',')[0]} of {member}"
+        return self.of_member.format(of_all=self[metric].partition(",")[0], member=member)
+
+
+class _Titles(_ByMetric):
+    of_member = "{of_all} of {member}"
 
 
 DIMENSION = _ByMetric(

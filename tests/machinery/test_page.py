@@ -65,6 +65,13 @@ def test_every_chart_has_marks_a_title_and_a_text_alternative(page, chart):
     assert all(label and len(label) > 20 for label in labels)
 
 
+def test_the_verdict_names_designs_by_their_letters(page):
+    verdict = page.locator("#verdict").inner_text()
+    assert "TPU v1" in verdict
+    assert "front.csv" not in verdict
+    assert page.locator("#verdict .finding li").count() == 3
+
+
 def test_axes_carry_their_units(page):
     assert "op/s" in page.locator("#roofline svg").first.text_content()
     assert "ops per off-chip byte" in page.locator("#roofline svg").first.text_content()
