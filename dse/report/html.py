@@ -7,8 +7,10 @@ axes, legend, tooltip). What users name enters as text: Jinja escapes it, and th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from dse.report.info import DIMENSION
 from dse.report.manifest_rows import manifest_rows
 from dse.report.page_data import FORMAT
+from dse.report.page_design import NBSP, crossed
+from dse.report.tables import FLOW_LEGEND
 from dse.units import format_quantity
+
+_UNIT = re.compile(r"(?<=\d) (?=(?:[kMGTPmunp]?(?:Hz|B|B/s|s|J|W|op/s)|[KMGT]iB|USD|nm|mm2)\b)")
 
 ASSETS = Path(__file__).parent / "page"
 
@@ -47,7 +53,11 @@ def run_page(data: Mapping[str, Any]) -> str:
 
 def comparison_page(found: Mapping[str, Any]) -> str:
     """The page of two runs side by side, from the data of `dse.report.comparison.comparison`."""
-    return render("compare.html.j2", found, COMPARE_SCRIPTS, found=found, fronts=found["fronts"])
+    machines = " ".join(design["machine"] for design in found["knee"].values())
+    if found["drawn"]:
+        machines = " ".join(chain(found["drawn"]["before"]["machine"], found["drawn"]["after"]["machine"]))
+    flows = {flow: words for flow, words in FLOW_LEGEND.items() if f" {flow} " in machines}
+    return render("compare.html.j2", found, COMPARE_SCRIPTS, found=found, fronts=found["fronts"], flows=flows)
 
 
 def render(template: str, data: Mapping[str, Any], scripts: Sequence[str], **context: object) -> str:
@@ -56,6 +66,15 @@ def render(template: str, data: Mapping[str, Any], scripts: Sequence[str], **con
     style = (ASSETS / "style.css").read_text(encoding="utf-8")
     made = _environment().get_template(template)
     return made.render(style=style, script=script, data=embedded_json(data), **context)
+
+
+def unbroken(text: str) -> str:
+    """A text for a page: numbers and their units on one line, the ``x`` of multiplication as a cross.
+
+    >>> unbroken("8x8 ws 600 MHz, 50 mm2").replace(NBSP, "_")
+    '8×8 ws 600_MHz, 50_mm²'
+    """
+    return _UNIT.sub(NBSP, crossed(text)).replace("mm2", "mm²")
 
 
 def embedded_json(data: Mapping[str, Any]) -> str:
@@ -72,9 +91,11 @@ def embedded_json(data: Mapping[str, Any]) -> str:
 
 @lru_cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    made.filters["unbroken"] = unbroken
+    return made
 
 
 def _tiles(data: Mapping[str, Any]) -> list[dict[str, Any]]:
