@@ -61,10 +61,15 @@ NARROW = 5.0
 def typeset(text: str) -> str:
     """A quantity as pictures write it.
 
-    >>> typeset("50 us"), typeset("8.4 mm2"), typeset("40.00 USD")
-    ('50 µs', '8.4 mm²', '40 USD')
+    >>> typeset("50 us"), typeset("8.4 mm2")
+    ('50 µs', '8.4 mm²')
     """
-    return text.replace(" u", " µ").replace("mm2", "mm²").replace(".00 USD", " USD")
+    return text.replace(" u", " µ").replace("mm2", "mm²")
+
+
+def tick(text: str) -> str:
+    """The same on an axis, where round prices have no cents."""
+    return typeset(text).replace(".00 USD", " USD")
 
 
 def quantity(value: float, dimension: str) -> str:
@@ -136,7 +141,7 @@ def pareto_figure(view: FrontView, knee: int, name: str, inches: tuple[float, fl
             place: dict[str, Any] = {"location": "bottom", "aspect": 40, "pad": 0.03} if narrow else {"pad": 0.02}
             bar = figure.colorbar(points, ax=axes, ticks=LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1, 2, 3, 5, 7)), **place)
             scale = bar.ax.xaxis if narrow else bar.ax.yaxis
-            scale.set_major_formatter(FuncFormatter(lambda value, _: typeset(colour.show(value))))
+            scale.set_major_formatter(FuncFormatter(lambda value, _: tick(colour.show(value))))
             scale.set_minor_locator(NullLocator())
             bar.set_label(colour.title)
         columns = 2 if narrow else len(handles)
@@ -210,7 +215,7 @@ def log_axis(axes: Axes, which: str, show: Callable[[float], str], title: str, *
     fine = (1.0, 2.0, 3.0, 5.0) if few else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
     axis.set_major_locator(LogLocator(subs=fine if decades < 1.3 else (1.0, 2.0, 5.0) if decades < 2.2 else (1.0,), numticks=12))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: typeset(show(value))))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(show(value))))
     getattr(axes, f"set_{which}label")(title)
 
 
