@@ -181,7 +181,16 @@ addEventListener("resize", () => {
   drawnWidth = innerWidth;
   requestAnimationFrame(() => painters.forEach((paint) => paint()));
 });
+// Tables as wide as the page allows, whole.
+function shrink(yes) {
+  for (const table of document.querySelectorAll(".scroll > table")) {
+    table.style.zoom = "";
+    const room = table.parentElement.clientWidth;
+    if (yes && table.scrollWidth > room) table.style.zoom = (0.98 * room) / table.scrollWidth;
+  }
+}
+const isPaper = () => document.body.classList.contains("paper");
 // On paper: drawn at the width of a page, so that the text of charts keeps its size.
-const onPaper = (yes) => { if (yes) document.querySelectorAll("#all").forEach((list) => { list.open = true; }); document.body.classList.toggle("paper", yes); painters.forEach((paint) => paint()); };
+const onPaper = (yes) => { if (yes) document.querySelectorAll("#all").forEach((list) => { list.open = true; }); document.body.classList.toggle("paper", yes); painters.forEach((paint) => paint()); shrink(yes); };
 addEventListener("beforeprint", () => onPaper(true));
 addEventListener("afterprint", () => onPaper(false));

@@ -84,7 +84,7 @@ function drawPareto() {
   if (colour) list.append(h("li", {}, `${colour.name}: ${show(low, colour.dimension)}`, h("span", { class: "ramp", style: `background:${RAMP}` }), show(high, colour.dimension)));
   title(figure, count === 1 ? `One design: ${y.name} and ${x.name}` : `Pareto front: ${y.name} against ${x.name}${colour ? `, coloured by ${colour.name}` : ""}`);
   const said = [count > front.rows.length && `${front.rows.length.toLocaleString("en-US")} of ${count.toLocaleString("en-US")} front designs are drawn, evenly chosen by rank; front.csv has all`, trials && ["dominated", "infeasible"].some((k) => trials[k].total > trials[k].metrics.price.length) && `of the others an even choice of ${(trials.dominated.metrics.price.length + trials.infeasible.metrics.price.length).toLocaleString("en-US")} is drawn; trials.csv has all`];
-  const hint = count > 1 ? "Point at a design to see all of it; click one of the front to select it everywhere. Better is to the " + `${x.maximise ? "right" : "left"} and ${y.maximise ? "up" : "down"}.` : "The space holds one design: there is nothing to trade.";
+  const hint = count > 1 ? (isPaper() ? "" : "Point at a design to see all of it; click one of the front to select it everywhere. ") + "Better is to the " + `${x.maximise ? "right" : "left"} and ${y.maximise ? "up" : "down"}.` : "The space holds one design: there is nothing to trade.";
   note(figure, [hint, ...said.filter(Boolean).map((t) => t[0].toUpperCase() + t.slice(1) + ".")].join(" "));
 }
 const exactName = () => (data.exact.source ? `exact front (${data.exact.source})` : `exact front, ${data.exact.total.toLocaleString("en-US")} designs`);

@@ -50,7 +50,7 @@ function drawParallel() {
     svg.append(zone);
   }
   const count = on.length;
-  note(figure, `${width > plot.clientWidth + 1 ? "Scroll sideways for all axes. " : ""}${anyBrush() ? `${count} of ${front.rows.length} front designs pass the brushes. ` : ""}Drag up or down along an axis to keep the designs that pass there; the front and the table follow. Lines are coloured by ${tone.name} (${show(low, tone.dimension)} dark, ${show(high, tone.dimension)} bright)${behind.length ? `; ${behind.length.toLocaleString("en-US")} of the ${(trials.total - front.total).toLocaleString("en-US")} other trials are grey` : ""}.`);
+  note(figure, `${width > plot.clientWidth + 1 && !isPaper() ? "Scroll sideways for all axes. " : ""}${anyBrush() ? `${count} of ${front.rows.length} front designs pass the brushes. ` : ""}${isPaper() ? "" : "Drag up or down along an axis to keep the designs that pass there; the front and the table follow. "}Lines are coloured by ${tone.name} (${show(low, tone.dimension)} dark, ${show(high, tone.dimension)} bright)${behind.length ? `; ${behind.length.toLocaleString("en-US")} of the ${(trials.total - front.total).toLocaleString("en-US")} other trials are grey` : ""}.`);
   const box = figure.querySelector("[data-controls]");
   box.replaceChildren(...(anyBrush() ? [h("button", { type: "button", onclick: () => { state.brushes = {}; changed("brush"); } }, "Clear brushes")] : []));
   title(figure, "Every design across its parameters: what the front has in common");
