@@ -150,7 +150,8 @@ function drawCosts(d) {
   };
   plot.replaceChildren(h("div", { class: "costs" }, one("Price", "price", d.costs.price, d.totals.price_usd, metric.price.limit), one("Area", "area", d.costs.area, d.totals.area_mm2, metric.area.limit), one("Peak power", "power", d.costs.power, d.totals.power_w, metric.power.limit)));
   title(figure, `What design ${d.letter} is made of: price, area and peak power`);
-  note(figure, `Price is the cost of manufacture at the dates below.${d.costs.yield_fraction ? ` Yield of the die: ${show(d.costs.yield_fraction, "share")}.` : ""}`);
+  const doubtful = data.assumptions.filter((line) => line.unverified).length;
+  note(figure, `Price is the cost of manufacture at the dates below; ${doubtful} of the ${data.assumptions.length} values behind these figures are unverified, and marked there.${d.costs.yield_fraction ? ` Yield of the die: ${show(d.costs.yield_fraction, "share")}.` : ""}`);
 }
 
 const LEVER_COLOURS = { hardware: "var(--blue)", use: "var(--green)", clock: "var(--grey)" };
