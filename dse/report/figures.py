@@ -17,6 +17,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from dse.report.info import SCENARIO_MARK, FrontView, RooflineView, front_axes, label, roofline_view
+from dse.report.typeset import typeset
 from dse.units import format_quantity
 
 if TYPE_CHECKING:
@@ -58,17 +59,8 @@ NARROW = 5.0
 """Pictures less wide than this many inches stand in a column."""
 
 
-def typeset(text: str) -> str:
-    """A quantity as pictures write it.
-
-    >>> typeset("50 us"), typeset("8.4 mm2")
-    ('50 µs', '8.4 mm²')
-    """
-    return text.replace(" u", " µ").replace("mm2", "mm²")
-
-
 def tick(text: str) -> str:
-    """The same on an axis, where round prices have no cents."""
+    """A quantity on an axis, where round prices have no cents."""
     return typeset(text).replace(".00 USD", " USD")
 
 

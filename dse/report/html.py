@@ -21,9 +21,10 @@ from dse.report.manifest_rows import manifest_rows
 from dse.report.page_data import FORMAT
 from dse.report.page_design import NBSP, crossed
 from dse.report.tables import FLOW_LEGEND
+from dse.report.typeset import typeset
 from dse.units import format_quantity
 
-_UNIT = re.compile(r"(?<=\d) (?=(?:[kMGTPmunp]?(?:Hz|B|B/s|s|J|W|op/s)|[KMGT]iB|USD|nm|mm2)\b)")
+_UNIT = re.compile(r"(?<=\d) (?=(?:[kMGTPmµnp]?(?:Hz|B|B/s|s|J|W|op/s)|[KMGT]iB|USD|nm|mm²)\b)")
 
 ASSETS = Path(__file__).parent / "page"
 
@@ -74,7 +75,7 @@ def unbroken(text: str) -> str:
     >>> unbroken("8x8 ws 600 MHz, 50 mm2").replace(NBSP, "_")
     '8×8 ws 600_MHz, 50_mm²'
     """
-    return _UNIT.sub(NBSP, crossed(text)).replace("mm2", "mm²")
+    return _UNIT.sub(NBSP, typeset(crossed(text)))
 
 
 def embedded_json(data: Mapping[str, Any]) -> str:
@@ -111,10 +112,10 @@ def _tiles(data: Mapping[str, Any]) -> list[dict[str, Any]]:
         tiles.append(
             {
                 "name": name.replace("dram_bytes", "off-chip traffic"),
-                "value": format_quantity(value, DIMENSION[name]).replace("mm2", "mm²"),
+                "value": typeset(format_quantity(value, DIMENSION[name])),
                 "share": None if limit is None else round(100 * value / limit),
                 "counts": metric["title"].partition(", ")[2],
-                "limit": None if limit is None else format_quantity(limit, DIMENSION[name]).replace("mm2", "mm²"),
+                "limit": None if limit is None else typeset(format_quantity(limit, DIMENSION[name])),
             }
         )
     return tiles

@@ -24,11 +24,12 @@ DPI = 90
 def front_html(front: Front) -> str:
     """The designs that stand for a front, the knee bold, and the front as a picture."""
     from dse.report.comparison import machine_text
-    from dse.report.figures import pareto_figure, typeset
+    from dse.report.figures import pareto_figure
     from dse.report.front_table import metric_text
     from dse.report.info import SHOWN, front_axes, label
     from dse.report.plain import exact
     from dse.report.tables import FLOW_LEGEND
+    from dse.report.typeset import typeset
     from dse.report.writing import records
     from dse.search.front import METRIC_COLUMNS
 
@@ -60,10 +61,11 @@ def front_html(front: Front) -> str:
 
 def result_html(result: Result) -> str:
     """The scenarios of one machine with what binds them, and its roofline."""
-    from dse.report.figures import quantity, roofline_figure, typeset
+    from dse.report.figures import quantity, roofline_figure
     from dse.report.info import roofline_view
     from dse.report.page_design import machine_phrase
     from dse.report.tables import cost_text, scenario_text
+    from dse.report.typeset import typeset
 
     lines = [
         [

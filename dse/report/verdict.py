@@ -14,6 +14,7 @@ from dse.report.info import DIMENSION, SHOWN, label
 from dse.report.page_design import NBSP, bound_shares, crossed, machine_phrase
 from dse.report.page_front import metric_names
 from dse.report.plain import exact
+from dse.report.typeset import typeset
 from dse.report.verdict_words import compared, listed, sentence, shortened, superlative
 from dse.search.baseline import Baseline
 from dse.search.front import METRIC_COLUMNS, Front, losses_of
@@ -124,7 +125,7 @@ def _next(advice: Advice) -> str:
 
 def _written(metric: str, value: float) -> str:
     """A value of a metric in a sentence, its number and its unit never on two lines."""
-    return format_quantity(value, DIMENSION[metric]).replace("mm2", "mm²").replace(" ", NBSP)
+    return typeset(format_quantity(value, DIMENSION[metric])).replace(" ", NBSP)
 
 
 def _metric(front: Front, row: int, metric: str) -> float:

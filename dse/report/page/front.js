@@ -45,23 +45,24 @@ function drawPareto() {
   const [low, high] = colour ? extent(front.metrics[colour.name]) : [1, 1];
   const tone = (i) => (colour ? (high > low ? cividis(Math.log(value(front, i, colour.name) / low) / Math.log(high / low)) : cividis(0.5)) : "var(--blue)");
   const order = front.rows.map((_, i) => i).filter((i) => inside(at(front, i)));
-  for (const i of order) {
+  const crowded = order.length > 300, lettersLast = [...order].sort((p, q) => Boolean(letterOf(front.rows[p])) - Boolean(letterOf(front.rows[q])));
+  for (const i of lettersLast) {
     const [cx, cy] = at(front, i), on = brushed(front, i);
-    svg.append(s("circle", { class: "mark front", cx, cy, r: letterOf(front.rows[i]) ? 6 : 4.2, style: `fill:${tone(i)};stroke:light-dark(#ffffff, #b9bfc6)`, "stroke-width": 1, opacity: on ? 1 : 0.13 }));
+    svg.append(s("circle", { class: "mark front", cx, cy, r: letterOf(front.rows[i]) ? 6 : 4.2, style: `fill:${tone(i)};stroke:light-dark(#ffffff, #b9bfc6)`, "stroke-width": crowded && !letterOf(front.rows[i]) ? 0.4 : 1, opacity: on ? 1 : 0.13 }));
     near.push({ kind: "front", part: front, i, at: [cx, cy] });
-  }
-  const taken = [];
-  for (const i of order.filter((k) => letterOf(front.rows[k]))) {
-    const [cx, cy] = at(front, i);
-    const corner = [[9, -6], [9, 14], [-9, -6], [-9, 14], [0, -12], [0, 21]].find(([dx, dy]) => !taken.some(([tx, ty]) => Math.abs(tx - cx - dx) < 12 && Math.abs(ty - cy - dy) < 13)) || [9, -6];
-    taken.push([cx + corner[0], cy + corner[1]]);
-    svg.append(s("text", { class: "strong halo", x: cx + corner[0], y: cy + corner[1], "text-anchor": corner[0] < 0 ? "end" : corner[0] ? "start" : "middle" }, letterOf(front.rows[i])));
   }
   const base = data.verdict.baseline, spot = base && data.space.size > 1 ? [sx(base.metrics[x.name]), sy(base.metrics[y.name])] : null;
   if (spot && inside(spot)) {
     const diamond = s("path", { class: "baseline", d: `M${spot[0]} ${spot[1] - 8}l8 8l-8 8l-8 -8z`, fill: "var(--green)", stroke: "var(--card)", "stroke-width": 1.5 });
     svg.append(diamond);
     near.push({ kind: "baseline", at: spot });
+  }
+  const taken = spot && inside(spot) ? [spot] : [];
+  for (const i of order.filter((k) => letterOf(front.rows[k]))) {
+    const [cx, cy] = at(front, i);
+    const corner = [[9, -6], [9, 14], [-9, -6], [-9, 14], [0, -12], [0, 21]].find(([dx, dy]) => !taken.some(([tx, ty]) => Math.abs(tx - cx - dx) < 12 && Math.abs(ty - cy - dy) < 13)) || [9, -6];
+    taken.push([cx + corner[0], cy + corner[1]]);
+    svg.append(s("text", { class: "strong halo", x: cx + corner[0], y: cy + corner[1], "text-anchor": corner[0] < 0 ? "end" : corner[0] ? "start" : "middle" }, letterOf(front.rows[i])));
   }
   const [kx, ky] = at(front, state.at);
   svg.append(s("circle", { class: "ring", cx: kx, cy: ky, r: 10 }));
