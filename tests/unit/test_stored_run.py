@@ -1,12 +1,15 @@
 """Runs again from what they stored: the same table, pictures of equal bytes, two fronts held against each other."""
 
+import io
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from making_runs import make_run
+from rich.console import Console
 
 import dse
 from dse.cli.runs import FigureName, FormatName, SizeName
@@ -19,9 +22,11 @@ from dse.report.figure_data import stored_front, stored_roofline
 from dse.report.html import comparison_page
 from dse.report.info import front_axes, roofline_view
 from dse.report.page_data import known_chip
+from dse.report.run_report import whole_report, whole_result
 from dse.report.stored import find_run, stored_report, stored_result
 from dse.report.verdict import lettered_rows
 from dse.report.verdict_words import shortened
+from dse.search.front import METRIC_COLUMNS
 
 THREE = ("front", "mlp", "--space", "three_knobs", "--set", "sram=1MiB")
 
@@ -117,6 +122,28 @@ def test_other_objectives_and_other_workloads_are_refused(runs, tmp_path_factory
     assert (apart["fronts"], apart["best"], apart["drawn"]) == (None, [], None)
     assert "different scenarios" in apart["refused"]
     assert "eyeriss" in comparison_page(apart)
+
+
+def test_how_sure_a_run_is_is_shown_again(runs, tmp_path):
+    folder = shutil.copytree(runs[0], tmp_path / "sure")
+    data = stored_report(folder)
+    ends = {f"{column}_{end}": 2.0 for column in METRIC_COLUMNS.values() for end in ("p05", "p95")}
+    designs = [
+        {"front_row": int(row), "on_front_fraction": 0.25, "in_budget_fraction": 0.5, **ends} for row in data["front"]["rows"]
+    ]
+    unknown = {"name": "dram_price", "what": "", "factor": [0.5, 2.0], "source": "", "unverified": True}
+    sure = {"draws": 256, "unknowns": [unknown], "designs": designs, "front_designs": len(designs), "rivals": 0}
+    sure["indices"] = [{"objective": "price", "unknown": "dram_price", "total_order": 0.94}]
+    (folder / "uncertainty.json").write_text(json.dumps(sure), encoding="utf-8")
+    console = Console(width=80, file=io.StringIO())
+    console.print(whole_report(folder))
+    shown = console.file.getvalue()
+    assert "How sure is it? 256 draws of 1 constants" in shown
+    assert "1 of 1 unverified" in " ".join(shown.split())
+    assert "price: dram_price 94%" in shown
+    assert len(re.findall(r"^[A-Z]\*? +25% +50%", shown, re.MULTILINE)) == len(data["designs"])
+    assert whole_result(folder)["uncertainty"] == sure
+    assert "uncertainty" not in whole_result(runs[0])
 
 
 def test_a_curve_has_no_front(runs, curve):
