@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
-from running import make_run
+from making_runs import make_run
 
 from dse.cli import main
 

@@ -13,17 +13,21 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 EXIT_NO, EXIT_SYSTEM, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 3, 130
+LEAST_WIDTH = 80
+"""Columns that every table fits."""
 PIPE_WIDTH = 100
 """Columns of a table that goes to no terminal."""
 
 
 def print_result(what: RenderableType) -> None:
-    """Print a table or a text on stdout, as wide as the terminal."""
+    """Print a table or a text on stdout, as wide as the terminal; in a narrower one than 80 columns lines wrap, none is cut."""
     from rich.console import Console
 
     stated = os.environ.get("COLUMNS", "")
-    width = max(80, int(stated) if stated.isdecimal() else PIPE_WIDTH)
-    Console(highlight=False, markup=False, emoji=False, width=None if is_terminal(sys.stdout) else width).print(what)
+    width = max(LEAST_WIDTH, int(stated) if stated.isdecimal() else PIPE_WIDTH)
+    console = Console(highlight=False, markup=False, emoji=False, width=None if is_terminal(sys.stdout) else width)
+    console.width = max(LEAST_WIDTH, console.width)
+    console.print(what)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -30,7 +30,7 @@ def show(
 
     Example: dse show latest
     """
-    from dse.report.stored import find_run, stored_report, stored_result
+    from dse.report.stored import find_run, stored_result
 
     if every:
         from dse.report.run_list import listed_runs, runs_table
@@ -48,10 +48,10 @@ def show(
         stored = stored_result(folder, "budget.json")
         table = None if as_json else budget_report(stored, str(folder))
     else:
-        from dse.report.front_table import front_report
+        from dse.report.run_report import whole_report, whole_result
 
-        stored = stored_result(folder) if as_json else stored_report(folder)
-        table = None if as_json else front_report(stored, str(folder))
+        stored = whole_result(folder) if as_json else {}
+        table = None if as_json else whole_report(folder)
     if table is None:
         print_json({**stored, "folder": str(folder)})
     else:

@@ -6,7 +6,7 @@ import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
-    from rich.console import RenderableType
 
     from dse.inputs.job import Job
     from dse.search.front import Front
@@ -228,52 +227,43 @@ def finish(
 ) -> None:
     """Write the run, show it, and leave with the exit code that says how it ended."""
     from dse.report.figures import run_pictures
-    from dse.report.front_table import front_report
-    from dse.report.info import SHOWN
+    from dse.report.page_data import known_chip
     from dse.report.run import write_run
-    from dse.report.stored import stored_report, stored_result
+    from dse.report.run_report import whole_report, whole_result
+    from dse.report.verdict import lettered_rows
 
     stopped = found.record.stopped if found.record is not None else None
     if stopped is not None:
         say(f"error: {stopped}\nthe search stops here; writing what was found")
     elif found.interrupted:
         say("interrupted; writing what was found (Ctrl-C again drops it)")
-    rows = found.shown(SHOWN).tolist()
+    baseline = known_chip(found)
+    rows = lettered_rows(found, baseline)
     results = [found.result(row) for row in rows]
-    sure = _uncertainty(found, rows) if uncertain else None
+    sure = _uncertainty_files(found, rows) if uncertain else {}
     folder = write_run(
         found,
         results,
         rows,
+        baseline=baseline,
         output=output,
         command=["dse", *sys.argv[1:]],
         inputs=job.files,
-        pictures=run_pictures(found, results, rows) | (sure.files if sure else {}),
+        pictures=run_pictures(found, results, rows) | sure,
         settings=settings,
     )
     if as_json:
-        print_json({**stored_result(folder), **(sure.as_json if sure else {}), "folder": str(folder)})
+        print_json({**whole_result(folder), "folder": str(folder)})
     else:
-        print_result(front_report(stored_report(folder), str(folder)))
-        if sure:
-            print_result(sure.report)
+        print_result(whole_report(folder))
     if found.interrupted:
         how = "" if settings is None else f"; dse search --resume {folder.name} goes on"
         say(f"what was found is kept in {folder}{how}")
         raise typer.Exit(EXIT_SYSTEM if stopped is not None else EXIT_INTERRUPTED)
 
 
-class _Uncertainty(NamedTuple):
-    """How sure a front is, in every form."""
-
-    report: RenderableType
-    as_json: dict[str, Any]
-    files: dict[str, bytes]
-
-
-def _uncertainty(found: Front, rows: Sequence[int]) -> _Uncertainty:
+def _uncertainty_files(found: Front, rows: Sequence[int]) -> dict[str, bytes]:
     from dse.fidelity.uncertainty import uncertainty
-    from dse.report.uncertainty_table import uncertainty_files, uncertainty_json, uncertainty_report
+    from dse.report.uncertainty_table import uncertainty_files
 
-    sure = uncertainty(found, always=rows)
-    return _Uncertainty(uncertainty_report(sure, found, rows), {"uncertainty": uncertainty_json(sure)}, uncertainty_files(sure))
+    return uncertainty_files(uncertainty(found, always=rows))

@@ -14,7 +14,7 @@ from dse.hardware.shares import PARTS, Part
 from dse.report.budget_stored import stored_view
 from dse.report.budget_view import PART_NAMES, BudgetRow, BudgetView
 from dse.report.budget_words import verdict
-from dse.report.tables import FLOW, FLOW_LEGEND, array_text, limit_text, memory_text, plain_table
+from dse.report.tables import FLOW, FLOW_LEGEND, array_text, doubt_line, limit_text, memory_text, plain_table
 from dse.search.budget import BudgetCurve
 from dse.units import format_quantity
 
@@ -38,6 +38,7 @@ def budget_report(stored: Mapping[str, Any], folder: str) -> RenderableType:
         Text(),
         *(Text(sentence) for sentence in verdict(view)),
         Text(),
+        Text(doubt_line(stored["assumptions"], "manifest.json"), style="dim"),
         Text(f"Every step is in budget.csv. Written to {folder}", style="dim"),
     )
 

@@ -82,10 +82,15 @@ def _designs(fronts: Mapping[str, Any]) -> str:
     return f"{fronts['both']:,} designs stand in both fronts{changed}; entered: {entered}; left: {left}."
 
 
+def _of_many(reason: str) -> str:
+    return reason.replace("was ", "were ").replace("beats ", "beat ")
+
+
 def _counted(designs: Sequence[Mapping[str, Any]]) -> str:
-    """How many, and why: ``12 (9 was over the budget, 3 a new trade-off)``."""
+    """How many, and why: ``12 (9 were over the budget, 3 a new trade-off)``."""
     counts: dict[str, int] = {}
     for design in designs:
         counts[design["why"]] = counts.get(design["why"], 0) + 1
-    why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items(), key=lambda entry: -entry[1]))
+    ranked = sorted(counts.items(), key=lambda entry: -entry[1])
+    why = ", ".join(f"{count:,} {reason if count == 1 else _of_many(reason)}" for reason, count in ranked)
     return f"{len(designs):,} ({why})" if designs else "none"

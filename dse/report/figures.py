@@ -17,6 +17,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from dse.report.info import SCENARIO_MARK, FrontView, RooflineView, front_axes, label, roofline_view
+from dse.report.typeset import typeset
 from dse.units import format_quantity
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ NARROW = 5.0
 """Pictures less wide than this many inches stand in a column."""
 
 
+def tick(text: str) -> str:
+    """A quantity on an axis, where round prices have no cents."""
+    return typeset(text).replace(".00 USD", " USD")
+
+
+def quantity(value: float, dimension: str) -> str:
+    """`format_quantity` as pictures write it."""
+    return typeset(format_quantity(value, dimension))
+
+
 def paper(inches: tuple[float, float]) -> dict[str, Any]:
     """Smaller type where a picture stands in a column."""
     small = {"font.size": 6.5, "axes.titlesize": 7, "legend.fontsize": 6, "axes.linewidth": 0.6, "xtick.major.width": 0.6}
@@ -75,7 +86,7 @@ def png(figure: Figure, dpi: int = 160) -> bytes:
 def run_pictures(front: Front, results: Sequence[Result], rows: Sequence[int]) -> dict[str, bytes]:
     """The pictures of a run by file name; `results` are the breakdowns of the front's `rows`."""
     knee = list(rows).index(front.knee)
-    view, name = front_axes(front), f"{front.workload.name} on {front.space.name}"
+    view, name = front_axes(front, rows), f"{front.workload.name} on {front.space.name}"
     title = f"{front.workload.name} on design {label(knee)}, the knee of {front.space.name}"
     return {
         "pareto.png": png(pareto_figure(view, front.knee, name)),
@@ -105,18 +116,6 @@ def pareto_figure(view: FrontView, knee: int, name: str, inches: tuple[float, fl
             linewidths=1.0 if narrow else 1.8,
             zorder=4,
         )
-        for row, text in view.labels.items():
-            at = (view.front[row, 0], view.front[row, 1])
-            written = axes.annotate(
-                text,
-                at,
-                xytext=(5, 4),
-                textcoords="offset points",
-                fontsize="medium" if narrow else 8,
-                fontweight="bold",
-                zorder=5,
-            )
-            written.set_path_effects([withStroke(linewidth=1 if narrow else 2, foreground="white")])
         handles = [
             _dot(BLUE, _front_text(len(view.front), len(drawn)), 6.5),
             Line2D([], [], linestyle="none", marker="o", markersize=10, color=RED, fillstyle="none", label="knee"),
@@ -128,17 +127,37 @@ def pareto_figure(view: FrontView, knee: int, name: str, inches: tuple[float, fl
             getattr(axes, f"set_{which}scale")("log")
             _frame(axes, which, view.front[:, column], axis.limit)
             log_axis(axes, which, axis.show, axis.title, few=narrow)
+        _letters(axes, view, figure.dpi, narrow=narrow)
         axes.set_title(f"{name}: {view.y.name} against {view.x.name}")
         if (colour := view.colour) is not None:
             place: dict[str, Any] = {"location": "bottom", "aspect": 40, "pad": 0.03} if narrow else {"pad": 0.02}
             bar = figure.colorbar(points, ax=axes, ticks=LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1, 2, 3, 5, 7)), **place)
             scale = bar.ax.xaxis if narrow else bar.ax.yaxis
-            scale.set_major_formatter(FuncFormatter(lambda value, _: colour.show(value)))
+            scale.set_major_formatter(FuncFormatter(lambda value, _: tick(colour.show(value))))
             scale.set_minor_locator(NullLocator())
             bar.set_label(colour.title)
         columns = 2 if narrow else len(handles)
         figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.4)
         return figure
+
+
+CORNERS = ((5, 4), (5, -9), (-10, 4), (-10, -9), (-2, 8), (-2, -13), (14, 4), (14, -9))
+"""Where a letter may stand beside its point, in points of type; the first place that is free is taken."""
+
+
+def _letters(axes: Axes, view: FrontView, dpi: float, *, narrow: bool) -> None:
+    """The letters of designs, none on another where there is room; the axes have their final limits."""
+    size = 6.5 if narrow else 8
+    taken: list[tuple[float, float]] = []
+    per_point = 72 / dpi
+    for row, text in view.labels.items():
+        at = (view.front[row, 0], view.front[row, 1])
+        x, y = axes.transData.transform(at) * per_point
+        free = [(dx, dy) for dx, dy in CORNERS if not any(abs(x + dx - p) < size and abs(y + dy - q) < size for p, q in taken)]
+        corner = free[0] if free else CORNERS[0]
+        taken.append((x + corner[0], y + corner[1]))
+        written = axes.annotate(text, at, xytext=corner, textcoords="offset points", fontsize=size, fontweight="bold", zorder=5)
+        written.set_path_effects([withStroke(linewidth=1 if narrow else 2, foreground="white")])
 
 
 def _spread(view: FrontView) -> Any:  # noqa: ANN401 - rows
@@ -163,7 +182,9 @@ def _budget_lines(axes: Axes, view: FrontView) -> list[Line2D]:
     for axis, draw, style in ((view.x, axes.axvline, "--"), (view.y, axes.axhline, ":")):
         if axis.limit is not None:
             draw(axis.limit, color=RED, linewidth=1, linestyle=style)
-            lines.append(Line2D([], [], color=RED, linewidth=1, linestyle=style, label=f"budget {axis.show(axis.limit)}"))
+            lines.append(
+                Line2D([], [], color=RED, linewidth=1, linestyle=style, label=f"budget {typeset(axis.show(axis.limit))}")
+            )
     return lines
 
 
@@ -186,7 +207,7 @@ def log_axis(axes: Axes, which: str, show: Callable[[float], str], title: str, *
     fine = (1.0, 2.0, 3.0, 5.0) if few else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
     axis.set_major_locator(LogLocator(subs=fine if decades < 1.3 else (1.0, 2.0, 5.0) if decades < 2.2 else (1.0,), numticks=12))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(show(value))))
     getattr(axes, f"set_{which}label")(title)
 
 
@@ -214,7 +235,7 @@ def roofline_figure(view: RooflineView, title: str, inches: tuple[float, float] 
             text.set_bbox(
                 {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "linewidth": 0.5, "alpha": 0.85}
             )
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value, "rate")))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, "rate")))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("operational intensity, ops per off-chip byte (1 MAC = 2 ops)")
@@ -232,10 +253,10 @@ def _roofs(axes: Axes, view: RooflineView, inches: tuple[float, float]) -> None:
     axes.plot([low, view.ridge], [low * bandwidth, peak], color=BLACK, linewidth=1.4)
     axes.plot([view.ridge, high], [peak, peak], color=BLACK, linewidth=1.4)
     axes.axvline(view.ridge, color=GREY, linewidth=0.8, linestyle=":")
-    axes.text(high, peak * 1.1, f"{format_quantity(peak, 'rate')} peak", ha="right", va="bottom")
+    axes.text(high, peak * 1.1, f"{quantity(peak, 'rate')} peak", ha="right", va="bottom")
     axes.annotate(f"ridge {view.ridge:,.0f} ops/B", (view.ridge, peak), xytext=(-4, 6), textcoords="offset points", ha="right")
     start = max(low, view.achieved_floor / bandwidth) * 1.3
-    text = f"{format_quantity(bandwidth, 'bandwidth')} memory"
+    text = f"{quantity(bandwidth, 'bandwidth')} memory"
     axes.text(
         start,
         start * bandwidth * 1.25,

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dse.report.info import DIMENSION
-from dse.report.tables import BOUND_MARK, FLOW, FLOW_LEGEND, limit_text, plain_table, scenario_rows
+from dse.report.tables import BOUND_MARK, FLOW, FLOW_LEGEND, doubt_line, limit_text, plain_table, scenario_rows
 from dse.units import format_quantity
 
 MOST_EXTRA = 2
@@ -140,13 +140,7 @@ class _Latencies:
 
 
 def _closing(data: Mapping[str, Any], folder: str) -> RenderableType:
-    lines = data["assumptions"]
-    doubtful = sum(line["unverified"] for line in lines)
     return Group(
-        Text(
-            f"Numbers rest on {len(lines)} assumptions with sources and price dates, {doubtful} of them unverified: "
-            "manifest.json.",
-            style="dim",
-        ),
+        Text(doubt_line([line["text"] for line in data["assumptions"]], "manifest.json"), style="dim"),
         Text(f"Written to {folder}; look at report.html"),
     )

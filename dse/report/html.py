@@ -7,17 +7,24 @@ axes, legend, tooltip). What users name enters as text: Jinja escapes it, and th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dse.report.info import DIMENSION
+from dse.report.manifest_rows import manifest_rows
 from dse.report.page_data import FORMAT
-from dse.report.tables import limit_text
+from dse.report.page_design import NBSP, crossed
+from dse.report.tables import FLOW_LEGEND
+from dse.report.typeset import typeset
 from dse.units import format_quantity
+
+_UNIT = re.compile(r"(?<=\d) (?=(?:[kMGTPmµnp]?(?:Hz|B|B/s|s|J|W|op/s)|[KMGT]iB|USD|nm|mm²)\b)")
 
 ASSETS = Path(__file__).parent / "page"
 
@@ -41,13 +48,17 @@ def run_page(data: Mapping[str, Any]) -> str:
         tiles=_tiles(data),
         doubtful=sum(line["unverified"] for line in data["assumptions"]),
         price_dates="" if not dates else dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}",
-        manifest=_manifest(data["manifest"]),
+        manifest=manifest_rows(data["manifest"], data["heading"]["record"]),
     )
 
 
 def comparison_page(found: Mapping[str, Any]) -> str:
     """The page of two runs side by side, from the data of `dse.report.comparison.comparison`."""
-    return render("compare.html.j2", found, COMPARE_SCRIPTS, found=found, fronts=found["fronts"])
+    machines = " ".join(design["machine"] for design in found["knee"].values())
+    if found["drawn"]:
+        machines = " ".join(chain(found["drawn"]["before"]["machine"], found["drawn"]["after"]["machine"]))
+    flows = {flow: words for flow, words in FLOW_LEGEND.items() if f" {flow} " in machines}
+    return render("compare.html.j2", found, COMPARE_SCRIPTS, found=found, fronts=found["fronts"], flows=flows)
 
 
 def render(template: str, data: Mapping[str, Any], scripts: Sequence[str], **context: object) -> str:
@@ -56,6 +67,15 @@ def render(template: str, data: Mapping[str, Any], scripts: Sequence[str], **con
     style = (ASSETS / "style.css").read_text(encoding="utf-8")
     made = _environment().get_template(template)
     return made.render(style=style, script=script, data=embedded_json(data), **context)
+
+
+def unbroken(text: str) -> str:
+    """A text for a page: numbers and their units on one line, the ``x`` of multiplication as a cross.
+
+    >>> unbroken("8x8 ws 600 MHz, 50 mm2").replace(NBSP, "_")
+    '8×8 ws 600_MHz, 50_mm²'
+    """
+    return _UNIT.sub(NBSP, typeset(crossed(text)))
 
 
 def embedded_json(data: Mapping[str, Any]) -> str:
@@ -72,13 +92,15 @@ def embedded_json(data: Mapping[str, Any]) -> str:
 
 @lru_cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    made.filters["unbroken"] = unbroken
+    return made
 
 
 def _tiles(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The knee's metrics, each with its share of the budget."""
+    """The knee's metrics, each with its share of the budget, or else with what it counts."""
     front = data["front"]
     at = front["rows"].index(front["knee"])
     tiles: list[dict[str, Any]] = []
@@ -90,30 +112,10 @@ def _tiles(data: Mapping[str, Any]) -> list[dict[str, Any]]:
         tiles.append(
             {
                 "name": name.replace("dram_bytes", "off-chip traffic"),
-                "value": format_quantity(value, DIMENSION[name]).replace("mm2", "mm²"),
+                "value": typeset(format_quantity(value, DIMENSION[name])),
                 "share": None if limit is None else round(100 * value / limit),
-                "limit": None if limit is None else format_quantity(limit, DIMENSION[name]).replace("mm2", "mm²"),
+                "counts": metric["title"].partition(", ")[2],
+                "limit": None if limit is None else typeset(format_quantity(limit, DIMENSION[name])),
             }
         )
     return tiles
-
-
-def _manifest(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Rows of the manifest that are not shown elsewhere, as text."""
-    rows: list[tuple[str, str]] = []
-    entries: dict[str, Any] = dict(manifest)
-    for name, value in entries.items():
-        if name in ("assumptions", "inputs"):
-            continue
-        if name == "budget":
-            text = ", ".join(f"{key} {limit_text(key, limit)}" for key, limit in value.items()) or "none"
-        elif isinstance(value, bool):
-            text = "yes" if value else "no"
-        elif isinstance(value, Mapping):
-            text = ", ".join(f"{key} {entry}" for key, entry in cast("Mapping[str, Any]", value).items())
-        elif isinstance(value, list):
-            text = (" " if name == "command" else ", ").join(map(str, cast("list[Any]", value)))
-        else:
-            text = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
-        rows.append((name.replace("_", " "), text))
-    return rows

@@ -22,21 +22,19 @@ SCENARIO_MARK = "b"
 
 
 class _ByMetric(dict[str, str]):
-    """By metric; that of one of several workloads (``latency:speech``) as that of all."""
+    """By metric; that of one of several workloads (``latency:speech``) is made of that of all, up to its comma."""
 
-    def __missing__(self, name: str) -> str:
-        metric, colon, _ = name.partition(":")
-        if not colon:
-            raise KeyError(name)
-        return self[metric]
+    of_member = "{of_all}"
 
-
-class _Titles(_ByMetric):
     def __missing__(self, name: str) -> str:
         metric, colon, member = name.partition(":")
         if not colon:
             raise KeyError(name)
-        return f"{self[metric].partition(',')[0]} of {member}"
+        return self.of_member.format(of_all=self[metric].partition(",")[0], member=member)
+
+
+class _Titles(_ByMetric):
+    of_member = "{of_all} of {member}"
 
 
 DIMENSION = _ByMetric(
@@ -113,8 +111,8 @@ class FrontView:
     labels: dict[int, str]
 
 
-def front_axes(front: Front) -> FrontView:
-    """What a front plot shows; with a single objective, price stands in as the second axis."""
+def front_axes(front: Front, rows: Sequence[int]) -> FrontView:
+    """What a front plot shows; with a single objective, price stands in as the second axis. `rows` are lettered in order."""
     names = [objective.metric for objective in front.space.objectives]
     if len(names) == 1:
         names.append("price" if names[0] != "price" else "latency")
@@ -130,7 +128,7 @@ def front_axes(front: Front) -> FrontView:
         front=front.designs[columns].to_numpy(dtype=np.float64),
         dominated=points[feasible],
         infeasible=points[~feasible],
-        labels={int(row): label(position) for position, row in enumerate(front.shown(SHOWN))},
+        labels={int(row): label(position) for position, row in enumerate(rows)},
     )
 
 

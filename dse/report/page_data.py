@@ -27,16 +27,16 @@ from dse.report.page_front import front_data, metrics_data, tradeoff_data
 from dse.report.page_reuse import reuse_data
 from dse.report.plain import column, exact, figures
 from dse.report.record_table import record_lines
-from dse.report.standing import certified_mark, certified_note, standing_lines
+from dse.report.standing import certified_mark, certified_note, exact_data, standing_lines
 from dse.report.tables import array_text, judged_lines, memory_text, rules_text, wanted_text
 from dse.report.verdict import verdict_data
-from dse.search.baseline import scaled_chip
+from dse.search.baseline import Baseline, scaled_chip
 from dse.search.convergence import convergence
 from dse.search.front import Front
 from dse.search.importance import Importance, importance
 from dse.workload.workload import Scenario, Workload
 
-FORMAT = 2
+FORMAT = 3
 """Of `report.json`; a page is drawn from files of this format alone."""
 
 FEW_OPERATIONS = 64
@@ -47,8 +47,21 @@ FURTHER_BATCHES = (1, 4, 16, 64, 256)
 _DATE = re.compile(r"\b(?:19|20)\d\d-(?:0[1-9]|1[0-2])(?:-\d\d)?\b")
 
 
+def known_chip(front: Front) -> Baseline | None:
+    """TPU v1 scaled to the budget of a front's space, against which the verdict holds the front; None if no size fits."""
+    chip = load_design("tpu_v1")
+    design = chip.designs(np.zeros((1, len(chip.parameters)), dtype=np.int64)).design(0)
+    return scaled_chip(front.workload, front.space, design, "TPU v1 scaled to the budget")
+
+
 def report_data(
-    front: Front, results: Sequence[Result], rows: Sequence[int], *, space_file: Path, manifest: Mapping[str, Any]
+    front: Front,
+    results: Sequence[Result],
+    rows: Sequence[int],
+    *,
+    baseline: Baseline | None,
+    space_file: Path,
+    manifest: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The data of a run's page; `results` are the breakdowns of the front's `rows`, lettered A, B, ... in their order."""
     letters = {int(row): label(position) for position, row in enumerate(rows)}
@@ -58,9 +71,6 @@ def report_data(
         for row, result in zip(rows, results, strict=True)
     ]
     weighed = importance(front.workload, front.space)
-    chip = load_design("tpu_v1")
-    tpu = chip.designs(np.zeros((1, len(chip.parameters)), dtype=np.int64)).design(0)
-    baseline = scaled_chip(front.workload, front.space, tpu, "TPU v1 scaled to the budget")
     designs, parameters, trials = front_data(front, letters)
     yaml = one_design_yaml(front.space, space_file)
     further: list[list[dict[str, Any]]] = _further_batches(front, rows) if few else [[] for _ in rows]
@@ -83,7 +93,7 @@ def report_data(
         "parameters": parameters,
         "front": designs,
         "trials": trials,
-        "exact": None,
+        "exact": exact_data(front),
         "designs": [
             design_data(result, letter=letters[int(row)], row=int(row), advice=said)
             | {"cells": _cells(result, certified_mark(front, row)), "batches": batch_curves(result, more)}
@@ -157,7 +167,13 @@ def _convergence(front: Front) -> dict[str, Any] | None:
     grown = convergence(front)
     if grown is None:
         return None
-    return {"trials": list(grown.trials), "hypervolume": column(grown.hypervolume, 7), "final": figures(grown.final, 7)}
+    return {
+        "trials": list(grown.trials),
+        "hypervolume": column(grown.hypervolume, 7),
+        "final": figures(grown.final, 7),
+        "exact": None if grown.exact is None else figures(grown.exact, 7),
+        "reference": list(grown.reference),
+    }
 
 
 def _assumption(line: str) -> dict[str, Any]:

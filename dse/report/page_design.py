@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ NBSP = "\u00a0"
 
 ENERGY_PARTS = ("array", "vector", "SRAM", "DRAM", "static")
 BOUNDS = ("compute", "memory", "ridge", "vector", "dependency", "none")
+
+_CROSS = re.compile(r"(?<=[\d ])x(?=\d)")
 
 _LAYER_COLUMNS = ("time_s", "compute_s", "vector_s", "memory_s", "waiting_s", "dram_bytes", "buffer_bytes")
 
@@ -51,14 +54,23 @@ def design_data(result: Result, *, letter: str, row: int, advice: Advice) -> dic
     }
 
 
+def crossed(text: str) -> str:
+    """A text with its ``x`` of multiplication as a cross.
+
+    >>> crossed("8x8x2, lpddr5 x2")
+    '8×8×2, lpddr5 ×2'
+    """
+    return _CROSS.sub("×", text)
+
+
 def machine_words(result: Result) -> dict[str, str]:
     """What the machine is, a few words for each part."""
     design = result.design
     buffering = "double-buffered" if design.double_buffer else "single-buffered"
     bandwidth = format_quantity(design.bandwidth_bytes_per_s, "bandwidth")
-    memory = "" if design.memory == "abstract" else f"{memory_text(design)}, "
+    memory = "" if design.memory == "abstract" else f"{crossed(memory_text(design))}, "
     return {
-        "array": f"{array_text(design)} {design.precision}",
+        "array": f"{crossed(array_text(design))} {design.precision}",
         "clock": format_quantity(design.frequency_hz, "frequency"),
         "dataflow": FLOW_LEGEND[FLOW[design.dataflow]],
         "SRAM": f"{format_quantity(design.sram_bytes, 'bytes')}, {buffering}",
@@ -72,10 +84,10 @@ def machine_words(result: Result) -> dict[str, str]:
 def machine_phrase(result: Result) -> str:
     """The machine in one phrase, quantities unbroken: ``24×64×4 int8 MACs at 1.2 GHz, 2 MiB SRAM, lpddr4, 7 nm``."""
     design = result.design
-    array = array_text(design).replace("x", "×").removesuffix(" MACs")
+    array = crossed(array_text(design)).removesuffix(" MACs")
     clock, sram = format_quantity(design.frequency_hz, "frequency"), format_quantity(design.sram_bytes, "bytes")
     parts = (f"{array} {design.precision} MACs at {clock.replace(' ', NBSP)}", f"{sram.replace(' ', NBSP)} SRAM")
-    return ", ".join((*parts, memory_text(design).replace(" ", NBSP), f"{design.node_nm:g}{NBSP}nm"))
+    return ", ".join((*parts, crossed(memory_text(design)).replace(" ", NBSP), f"{design.node_nm:g}{NBSP}nm"))
 
 
 def bound_shares(result: Result) -> dict[str, float]:

@@ -18,10 +18,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFor
 
 from dse.errors import InputError, Problem
 from dse.report.figure_data import design_name, layer_table, run_name
-from dse.report.figures import BLUE, GREEN, GREY, NARROW, ORANGE, PURPLE, RED, SERIES, SKY, STYLE, log_axis, paper
+from dse.report.figures import BLUE, GREEN, GREY, NARROW, ORANGE, PURPLE, RED, SERIES, SKY, STYLE, log_axis, paper, quantity
 from dse.report.info import DIMENSION, TITLE
 from dse.report.page_design import BOUNDS, ENERGY_PARTS
-from dse.units import format_quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +32,7 @@ BOUND_NAMES = dict(
     zip(BOUNDS, ("MAC array", "off-chip memory", "both alike", "vector lanes", "waiting for a step", "nothing"), strict=True)
 )
 ENERGY_COLOURS = dict(zip(ENERGY_PARTS, (BLUE, GREEN, SKY, ORANGE, GREY), strict=True))
+PART_WORDS = {"dram": "DRAM", "sram": "SRAM", "memory": "memory PHY", "nre": "design and masks"}
 PART_COLOURS = {
     "array": BLUE,
     "die": BLUE,
@@ -68,13 +68,13 @@ def breakdown_figure(data: Mapping[str, Any], design: Mapping[str, Any], inches:
             bound.reindex(names),
             BOUND_COLOURS,
             BOUND_NAMES,
-            [format_quantity(each["latency_s"], "time") for each in scenarios],
+            [quantity(each["latency_s"], "time") for each in scenarios],
             tall,
         )
         time.set_title("time by what binds it")
         taken = layers.groupby("scenario")[list(ENERGY_PARTS)].sum().reindex(names)
         words = {part: part for part in ENERGY_PARTS}
-        _bars(energy, taken, ENERGY_COLOURS, words, [format_quantity(each["energy_j"], "energy") for each in scenarios], tall)
+        _bars(energy, taken, ENERGY_COLOURS, words, [quantity(each["energy_j"], "energy") for each in scenarios], tall)
         energy.set_title("energy by what takes it")
         if not narrow:
             energy.set_yticklabels([])
@@ -127,11 +127,11 @@ def _costs(axes: Axes, design: Mapping[str, Any], *, narrow: bool) -> None:
             axes.barh(place, share, left=left, color=colour, height=0.74, edgecolor="white", linewidth=0.4)
             if share >= least:
                 ink = "white" if colour in (BLUE, RED, GREEN) else "black"
-                said = f"{part}\n{format_quantity(value, unit)}"
+                said = f"{PART_WORDS.get(part, part)}\n{quantity(value, unit)}"
                 axes.annotate(said, (left + share / 2, place), ha="center", va="center", fontsize="x-small", color=ink)
             left += share
         axes.annotate(
-            format_quantity(whole, unit),
+            quantity(whole, unit),
             (1.0, place),
             xytext=(3, 0),
             textcoords="offset points",
@@ -191,7 +191,7 @@ def tradeoff_figure(data: Mapping[str, Any], inches: Inches) -> Figure:
 
 
 def _show(metric: str) -> Callable[[float], str]:
-    return lambda value: format_quantity(value, DIMENSION[metric]).replace(".00 USD", " USD").replace("mm2", "mm²")
+    return lambda value: quantity(value, DIMENSION[metric])
 
 
 def traffic_figure(data: Mapping[str, Any], design: Mapping[str, Any], inches: Inches) -> Figure:
@@ -212,20 +212,28 @@ def traffic_figure(data: Mapping[str, Any], design: Mapping[str, Any], inches: I
             axes.plot(
                 alone["sram_bytes"], alone["traffic_bytes"], drawstyle="steps-post", color=colour, linewidth=0.8, alpha=0.55
             )
-            axes.plot(kept["sram_bytes"], kept["traffic_bytes"], "o-", color=colour, linewidth=1.6, markersize=2.4)
+            axes.plot(
+                kept["sram_bytes"],
+                kept["traffic_bytes"],
+                "o-",
+                drawstyle="steps-post",
+                color=colour,
+                linewidth=1.6,
+                markersize=2.4,
+            )
             axes.axhline(curve["compulsory_bytes"], color=colour, linewidth=0.8, linestyle=":")
             handles.append(Line2D([], [], color=colour, linewidth=1.6, label=curve["scenario"]))
         own = design["cells"]["sram_bytes"]
         axes.axvline(own, color=RED, linewidth=1.0, linestyle="--")
-        said = f"design {design['letter']}, {format_quantity(own, 'bytes')}"
+        said = f"design {design['letter']}, {quantity(own, 'bytes')}"
         handles.append(Line2D([], [], color=RED, linewidth=1.0, linestyle="--", label=said))
         least = min((curve["kept"]["sram_bytes"][0] for curve in curves if curve["kept"]["sram_bytes"]), default=own)
         axes.set_xlim(left=min(least, own) / 64)
         axes.xaxis.set_major_locator(LogLocator(base=2, numticks=6 if narrow else 10))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value, "bytes")))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, "bytes")))
         axes.set_xlabel("on-chip SRAM")
-        log_axis(axes, "y", lambda value: format_quantity(value, "traffic"), "off-chip traffic of one run, at least")
+        log_axis(axes, "y", lambda value: quantity(value, "traffic"), "off-chip traffic of one run, at least")
         told = "bold: kept on chip; thin: layers alone; dotted: compulsory"
         axes.set_title(f"{data['workload']['name']}: off-chip traffic against SRAM\n{told}")
         columns = 2 if narrow else 4
@@ -275,7 +283,7 @@ def batch_figure(data: Mapping[str, Any], design: Mapping[str, Any], inches: Inc
             batches = sorted({batch for curve in design["batches"] for batch in curve["batch"]})
             axes.set_xticks(batches, [f"{batch:,}" for batch in batches])
             axes.xaxis.set_minor_locator(NullLocator())
-            log_axis(axes, "y", lambda value, dimension=dimension: format_quantity(value, dimension), title)
+            log_axis(axes, "y", lambda value, dimension=dimension: quantity(value, dimension), title)
             if not narrow or key != "latency_s":
                 axes.set_xlabel("batch, inputs at once")
         figure.suptitle(

@@ -23,6 +23,7 @@ from dse.report.record_table import record_json
 from dse.report.standing import standing_json
 from dse.report.stored import REPORT
 from dse.report.writing import records, write_csv
+from dse.search.baseline import Baseline
 from dse.search.front import METRIC_COLUMNS, Front
 from dse.search.record import REPRODUCIBLE
 from dse.workload.memory import scenario_memory
@@ -128,6 +129,7 @@ def write_run(
     results: Sequence[Result],
     rows: Sequence[int],
     *,
+    baseline: Baseline | None,
     output: Path,
     command: Sequence[str],
     inputs: Sequence[Path],
@@ -136,13 +138,16 @@ def write_run(
 ) -> Path:
     """Write the run under `output` in a new folder, all of it or nothing; an existing folder is never touched.
 
-    `inputs` are the files that the run was made from, that of the space the last. With them go the run's page and its data.
+    `inputs` are the files that the run was made from, that of the space the last. With them go the run's page and its data;
+    `baseline` is what the verdict compares with (`dse.report.page_data.known_chip`).
     Raises `InputError` if the folder cannot be written.
     """
     return write_folder(
         output,
         f"{front.workload.name}-{front.space.name}",
-        lambda folder: _fill(folder, front, results, rows, manifest(front, command, inputs, settings), inputs, pictures),
+        lambda folder: _fill(
+            folder, front, results, rows, baseline, manifest(front, command, inputs, settings), inputs, pictures
+        ),
     )
 
 
@@ -151,6 +156,7 @@ def _fill(
     front: Front,
     results: Sequence[Result],
     rows: Sequence[int],
+    baseline: Baseline | None,
     made_from: Mapping[str, Any],
     inputs: Sequence[Path],
     pictures: Mapping[str, bytes],
@@ -164,7 +170,7 @@ def _fill(
     ]
     pd.concat(shown, ignore_index=True).to_csv(folder / "scenarios.csv", index=False)
     results[list(rows).index(front.knee)].layers.to_csv(folder / "layers_knee.csv", index=False)
-    shown_data = report_data(front, results, rows, space_file=inputs[-1], manifest=made_from)
+    shown_data = report_data(front, results, rows, baseline=baseline, space_file=inputs[-1], manifest=made_from)
     write_json(folder / "result.json", result_json(front, results, rows, shown_data["verdict"]))
     write_json(folder / "manifest.json", made_from)
     write_page(folder, shown_data)

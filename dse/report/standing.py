@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from dse.report.plain import column
 from dse.search.front import Front, Standing
+
+MOST_EXACT = 20_000
+"""Designs of an exact front that a page holds to draw it as a line."""
 
 
 def standing_lines(front: Front) -> list[str]:
@@ -40,8 +44,22 @@ def share_text(share: float) -> str:
 
 
 def standing_json(standing: Standing | None) -> dict[str, Any] | None:
-    """The same as plain JSON values, without the time it took; null where a front was not compared."""
-    return None if standing is None else {name: value for name, value in asdict(standing).items() if name != "seconds"}
+    """The same as plain JSON values, without the time it took and the exact front; null where a front was not compared."""
+    if standing is None:
+        return None
+    return {name: value for name, value in asdict(standing).items() if name not in ("seconds", "exact_losses")}
+
+
+def exact_data(front: Front) -> dict[str, Any] | None:
+    """The exact front that a search was held against, for its page; None where it is not known, or is the front itself."""
+    losses = front.standing.exact_losses if front.standing is not None else None
+    if losses is None or front.certificate.kind == "exact" or len(losses) > MOST_EXACT:
+        return None
+    metrics = {
+        objective.metric: column(1 / losses[:, at] if objective.maximise else losses[:, at], 6)
+        for at, objective in enumerate(front.space.objectives)
+    }
+    return {"source": None, "total": len(losses), "metrics": metrics}
 
 
 def certified_mark(front: Front, row: int) -> str:

@@ -84,13 +84,11 @@ def with_exact(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     goals = [metric for metric in data["metrics"] if metric["objective"]]
     columns = [designs[METRIC_COLUMNS[goal["name"]]].to_numpy(dtype=np.float64) for goal in goals]
     losses = np.column_stack([1 / values if goal["maximise"] else values for goal, values in zip(goals, columns, strict=True)])
-    exact = {
-        "source": folder.name,
-        "total": other["front"]["total"],
-        "metrics": other["front"]["metrics"],
-        "hypervolume": figures(pareto.hypervolume(losses, data["search"]["reference"]), 7),
-    }
-    return {**data, "exact": exact}
+    grown = data["convergence"]
+    if grown is not None:
+        grown = {**grown, "exact": figures(pareto.hypervolume(losses, grown["reference"]), 7)}
+    exact = {"source": folder.name, "total": other["front"]["total"], "metrics": other["front"]["metrics"]}
+    return {**data, "exact": exact, "convergence": grown}
 
 
 def _hashes(data: Mapping[str, Any]) -> list[str]:

@@ -109,7 +109,18 @@ def evaluation(result: Result, advice: Advice | None = None) -> RenderableType:
         *([memory_table(result), Text()] if _trains(result) else []),
         layer_table(result, slowest),
         *(more if others else []),
+        Text(doubt_line(result.space.assumptions(), "--json has each"), style="dim"),
     )
+
+
+def doubt_line(assumptions: Sequence[str], where: str) -> str:
+    """How many assumptions numbers rest on and how many of them lack a second source, and where they stand.
+
+    >>> doubt_line(["a wafer at 7 nm: 9,346 USD", "a channel: 17.1 GB/s (UNVERIFIED)"], "manifest.json")
+    'Numbers rest on 2 assumptions with sources and price dates, 1 of them unverified: manifest.json.'
+    """
+    doubtful = sum("UNVERIFIED" in line for line in assumptions)
+    return f"Numbers rest on {len(assumptions)} assumptions with sources and price dates, {doubtful} of them unverified: {where}."
 
 
 def array_text(design: Design) -> str:

@@ -10,10 +10,11 @@ import numpy as np
 
 from dse.model.advice import Advice, Pick
 from dse.model.breakdown import Result
-from dse.report.info import DIMENSION, label
-from dse.report.page_design import NBSP, bound_shares, machine_phrase
+from dse.report.info import DIMENSION, SHOWN, label
+from dse.report.page_design import NBSP, bound_shares, crossed, machine_phrase
 from dse.report.page_front import metric_names
 from dse.report.plain import exact
+from dse.report.typeset import typeset
 from dse.report.verdict_words import compared, listed, sentence, shortened, superlative
 from dse.search.baseline import Baseline
 from dse.search.front import METRIC_COLUMNS, Front, losses_of
@@ -53,6 +54,12 @@ def gains(front: Front, baseline: Baseline) -> tuple[Gain, ...]:
         row = int(rows[np.argmin(losses[rows, at])]) if len(rows) else front.knee
         found.append(Gain(metric=objective.metric, ratio=float(base[at] / losses[row, at]), row=row, at_others=len(rows) > 0))
     return tuple(found)
+
+
+def lettered_rows(front: Front, baseline: Baseline | None) -> list[int]:
+    """Rows of the front that get a letter and layer detail: those that stand for it, and those that the verdict names."""
+    named = [] if baseline is None or front.space.size == 1 else [gain.row for gain in gains(front, baseline)]
+    return [int(row) for row in front.shown(SHOWN, also=named)]
 
 
 def verdict_data(
@@ -113,12 +120,12 @@ def _next(advice: Advice) -> str:
     buy, use = advice.picks.buy, advice.picks.use
     if buy is not None:
         return f"Buy next: {_bought(buy)}."
-    return f"At no price: {use.lever} runs {1 / use.per_inference_ratio:.3g} times as fast." if use is not None else ""
+    return f"At no price: {crossed(use.lever)} runs {1 / use.per_inference_ratio:.3g} times as fast." if use is not None else ""
 
 
 def _written(metric: str, value: float) -> str:
     """A value of a metric in a sentence, its number and its unit never on two lines."""
-    return format_quantity(value, DIMENSION[metric]).replace("mm2", "mm²").replace(" ", NBSP)
+    return typeset(format_quantity(value, DIMENSION[metric])).replace(" ", NBSP)
 
 
 def _metric(front: Front, row: int, metric: str) -> float:
@@ -141,8 +148,8 @@ def _name(row: int, rows: Sequence[int]) -> str:
     return label(list(rows).index(row)) if row in rows else f"row {row} of front.csv"
 
 
-def _extremes(front: Front, results: Sequence[Result], rows: Sequence[int]) -> dict[str, str]:
-    """The best of each objective at the budget."""
+def _extremes(front: Front, results: Sequence[Result], rows: Sequence[int]) -> dict[str, Any]:
+    """The best of each objective at the budget, as one text and as items."""
     if len(front) == 1:
         return {}
     losses = losses_of(front.designs, front.space)
@@ -155,7 +162,7 @@ def _extremes(front: Front, results: Sequence[Result], rows: Sequence[int]) -> d
         against = "" if row == front.knee else f", {_against(objective.metric, ratio)} the knee"
         value = _written(objective.metric, _metric(front, row, objective.metric))
         parts.append(f"{superlative(objective.metric)}: {name}{phrase}, {value}{against}")
-    return {"title": "Best within the budget", "text": sentence("; ".join(parts))}
+    return {"title": "Best within the budget", "text": sentence("; ".join(parts)), "items": [sentence(part) for part in parts]}
 
 
 def _against(metric: str, ratio: float) -> str:
@@ -218,7 +225,7 @@ def _baseline(front: Front, baseline: Baseline | None) -> dict[str, Any] | None:
             f"them, and {baseline.bandwidth_proportion:.2g} times its bandwidth for each op/s."
         ),
         "machine": (
-            f"{design.array_rows}x{design.array_cols}x{design.cores}, {format_quantity(design.frequency_hz, 'frequency')}, "
+            f"{design.array_rows}×{design.array_cols}×{design.cores}, {format_quantity(design.frequency_hz, 'frequency')}, "
             f"{format_quantity(design.sram_bytes, 'bytes')}, {format_quantity(design.bandwidth_bytes_per_s, 'bandwidth')}, "
             f"{design.node_nm:g} nm"
         ),
@@ -254,7 +261,7 @@ def _purchase(advice: Advice, letter: str) -> dict[str, str]:
     picks = advice.picks
     buy = f"Most for a dollar on {letter}: {_bought(picks.buy)}." if picks.buy is not None else ""
     use = (
-        f"At no price: {picks.use.lever} runs {1 / picks.use.per_inference_ratio:.3g} times as fast."
+        f"At no price: {crossed(picks.use.lever)} runs {1 / picks.use.per_inference_ratio:.3g} times as fast."
         if picks.use is not None
         else ""
     )
@@ -264,13 +271,15 @@ def _purchase(advice: Advice, letter: str) -> dict[str, str]:
     beyond = ""
     if best is not None:
         broken = ", ".join(dict.fromkeys(each.quantity for each in best.breaks))
-        beyond = f"With a larger budget ({broken}): {best.name} would run {1 / best.per_inference_ratio:.3g} times as fast."
+        beyond = (
+            f"With a larger budget ({broken}): {crossed(best.name)} would run {1 / best.per_inference_ratio:.3g} times as fast."
+        )
     return {"title": "What to buy next", "text": " ".join(part for part in (buy, use, none, beyond) if part)}
 
 
 def _bought(pick: Pick) -> str:
     more = format_quantity(pick.price_change_usd, "price").replace(" ", NBSP)
-    return f"{pick.lever}, {1 / pick.per_inference_ratio:.3g} times as fast for {more} more"
+    return f"{crossed(pick.lever)}, {1 / pick.per_inference_ratio:.3g} times as fast for {more} more"
 
 
 def _certainty(front: Front) -> str:

@@ -19,6 +19,21 @@ MORE_AND_LESS = {
 }
 """How a design compares with another: metric -> (times as much or as fast, how much less or slower)."""
 
+ALIKE = {
+    "latency": "is as fast",
+    "throughput": "serves as much",
+    "energy": "takes as much energy",
+    "price": "costs as much",
+    "area": "is as large",
+    "power": "draws as much power",
+    "dram_bytes": "moves as many bytes off chip",
+    "slowdown": "has the same slowdown",
+}
+"""The same of a design that hardly differs."""
+
+HARDLY = 0.005
+"""Difference in ratio up to which two designs are called alike."""
+
 SUPERLATIVE = {
     "latency": "fastest",
     "throughput": "most throughput",
@@ -49,8 +64,12 @@ def compared(metric: str, better: float) -> str:
 
     >>> compared("latency", 3.1), compared("energy", 2.0), compared("price", 0.5)
     ('is 3.1 times as fast', 'takes 50% less energy', 'costs 2 times as much')
+    >>> compared("energy", 0.998)
+    'takes as much energy'
     """
     kind, _, member = metric.partition(":")
+    if abs(better - 1) <= HARDLY:
+        return ALIKE[kind] + (f" on {member}" if member else "")
     more, less = (text + (f" on {member}" if member else "") for text in MORE_AND_LESS[kind])
     if kind == "latency":
         return (more if better >= 1 else less).format(f"{max(better, 1 / better):.3g}")

@@ -15,14 +15,17 @@ CHECKPOINTS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convergence:
-    """Hypervolume (decades to the power of the objectives, up to `Front.reference`) of the front of the first `trials` trials.
+    """Hypervolume (decades to the power of the objectives, up to `reference`) of the front of the first `trials` trials.
 
-    `final` is that of the front that the search returned.
+    `final` is that of the front that the search returned. `exact` is that of the exact front, where the search was held against
+    it (`Front.standing`), and `reference` its reference point then; else it is that of the search.
     """
 
     trials: tuple[int, ...]
     hypervolume: tuple[float, ...]
     final: float
+    exact: float | None
+    reference: tuple[float, ...]
 
 
 def convergence(front: Front) -> Convergence | None:
@@ -30,6 +33,8 @@ def convergence(front: Front) -> Convergence | None:
     n = len(front.trials)
     if not n:
         return None
+    exact = front.standing.exact_losses if front.standing is not None else None
+    reference = front.reference if exact is None else tuple(pareto.reference_point(exact).tolist())
     feasible = front.trials["feasible"].to_numpy(dtype=np.bool_)
     losses = losses_of(front.trials, front.space)
     at = np.unique(np.geomspace(1, n, CHECKPOINTS).round().astype(np.int64))
@@ -39,5 +44,11 @@ def convergence(front: Front) -> Convergence | None:
         fresh = losses[begin:end][feasible[begin:end]]
         best, begin = np.concatenate([best, fresh]), end
         best = best[pareto.nondominated(best)]
-        volumes.append(pareto.hypervolume(best, front.reference))
-    return Convergence(trials=tuple(at.tolist()), hypervolume=tuple(volumes), final=front.hypervolume)
+        volumes.append(pareto.hypervolume(best, reference))
+    return Convergence(
+        trials=tuple(at.tolist()),
+        hypervolume=tuple(volumes),
+        final=pareto.hypervolume(losses_of(front.designs, front.space), reference),
+        exact=None if exact is None else pareto.hypervolume(exact, reference),
+        reference=reference,
+    )

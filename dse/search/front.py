@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -64,7 +64,7 @@ class Standing:
     `why`: the rung of the ladder, in a sentence; `seconds`: what it took. Against the exact front of `n_exact` designs, where it
     is known: the share of its hypervolume up to its own reference point, `epsilon` (every design of the exact front is within a
     factor of 1 + epsilon of one of these in every objective), and how many of these are on it. Else `share_of_best` is that of
-    the `n_best` best known.
+    the `n_best` best known. `exact_losses`: the objectives of the exact front as losses, shape (n_exact, objectives).
     """
 
     why: str
@@ -75,6 +75,7 @@ class Standing:
     n_certified: int = 0
     share_of_best: float | None = None
     n_best: int | None = None
+    exact_losses: FloatColumn | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +128,9 @@ class Front:
         chosen = zip(self.space.parameters, map(int, self.indices[row]), strict=True)
         return replace(self.space, parameters=tuple(Parameter(axis.name, (axis.values[index],)) for axis, index in chosen))
 
-    def shown(self, most: int = 12) -> IntColumn:
-        """Rows of at most `most` designs that stand for the front; the knee is among them."""
-        return pareto.choose(losses_of(self.designs, self.space), most, always=[self.knee])
+    def shown(self, most: int = 12, also: Sequence[int] = ()) -> IntColumn:
+        """Rows of at most `most` designs that stand for the front; the knee and the rows `also` are among them."""
+        return pareto.choose(losses_of(self.designs, self.space), most, always=[self.knee, *also])
 
 
 BLOCK = 131_072

@@ -222,6 +222,7 @@ def with_standing(front: Front, *, on_progress: Progress | None = None) -> Front
         epsilon=pareto.epsilon(losses, exact.losses),
         n_exact=len(exact.losses),
         n_certified=int(certified.sum()),
+        exact_losses=exact.losses,
     )
     designs = front.designs.assign(certified=certified)
     whole = certified.all() and len(front) == len(exact.losses) and not front.interrupted

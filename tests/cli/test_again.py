@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from running import make_run
+from making_runs import make_run
 
 
 @pytest.fixture(scope="module")

@@ -1,35 +1,20 @@
 """The page of two runs in a real browser: it opens from disk, loads nothing, draws both fronts, sorts, and is accessible."""
 
-import contextlib
-import io
 import json
-import os
-from pathlib import Path
 
 import pytest
+from making_runs import make_run
 
-from dse.cli import main
 from dse.report.comparison import comparison
 from dse.report.html import comparison_page
-
-CHROMIUM = "/usr/bin/chromium"
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Two searches of few trials at two budgets, so that designs enter, leave and stay."""
     folder = tmp_path_factory.mktemp("runs")
-    here = Path.cwd()
-    os.chdir(folder)
-    try:
-        for budget in ("price=25USD", "price=40USD"):
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-                main(["search", "mlp", "--space", "three_knobs", "--trials", "200", "--budget", budget])
-    finally:
-        os.chdir(here)
-    made = sorted((folder / "outputs").iterdir(), key=lambda path: (path / "manifest.json").stat().st_mtime_ns)
-    assert len(made) == 2
-    return made
+    asked = ("search", "mlp", "--space", "three_knobs", "--trials", "200", "--budget")
+    return [make_run(folder, *asked, budget) for budget in ("price=25USD", "price=40USD")]
 
 
 @pytest.fixture(scope="module")
@@ -39,37 +24,9 @@ def page_file(runs, tmp_path_factory):
     return file
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-@contextlib.contextmanager
-def opened(browser, file, *, width=1440, scheme="light"):
-    """The page at a width; at the end nothing may have been complained of, or asked for but the file itself."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page, complaints, asked = context.new_page(), [], []
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    context.route("**/*", lambda route: (asked.append(route.request.url), route.continue_()))
-    page.goto(file.as_uri())
-    page.wait_for_selector("html[data-drawn]", state="attached")
-    yield page
-    assert complaints == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-    context.close()
-
-
-def test_both_fronts_are_drawn_whole_on_any_axes(browser, page_file, runs):
+def test_both_fronts_are_drawn_whole_on_any_axes(opened, page_file, runs):
     found = comparison(*runs)["fronts"]
-    with opened(browser, page_file) as page:
+    with opened(page_file) as page:
         for across in ("price", "area"):
             page.locator("#pareto select").first.select_option(across)
             assert page.locator("#pareto .mark.after").count() == len(found["entered"])
@@ -79,9 +36,9 @@ def test_both_fronts_are_drawn_whole_on_any_axes(browser, page_file, runs):
         assert len(page.locator("#pareto svg").get_attribute("aria-label")) > 40
 
 
-def test_the_table_has_what_entered_and_left_and_sorts(browser, page_file, runs):
+def test_the_table_has_what_entered_and_left_and_sorts(opened, page_file, runs):
     found = comparison(*runs)["fronts"]
-    with opened(browser, page_file) as page:
+    with opened(page_file) as page:
         rows = page.locator("#moved tbody tr")
         assert rows.count() == len(found["entered"]) + len(found["left"]) + len(found["changed"])
         page.locator("#moved thead button", has_text="price").click()
@@ -96,16 +53,13 @@ def test_the_table_has_what_entered_and_left_and_sorts(browser, page_file, runs)
 
 @pytest.mark.parametrize("width", [1440, 400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault_and_nothing_runs_over(browser, page_file, scheme, width):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    with opened(browser, page_file, scheme=scheme, width=width) as page:
+def test_axe_finds_no_serious_fault_and_nothing_runs_over(opened, faults, page_file, scheme, width):
+    with opened(page_file, scheme=scheme, width=width) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        found = axe.Axe().run(page).response["violations"]
-    serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
-    assert [(fault["id"], [node["target"] for node in fault["nodes"]][:4]) for fault in serious] == []
+        assert faults(page) == []
 
 
-def test_hostile_names_run_nothing(browser, runs, tmp_path):
+def test_hostile_names_run_nothing(opened, runs, tmp_path):
     hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
     found = json.loads(json.dumps(comparison(*runs)))
     found["headline"] = found["runs"]["before"]["name"] = hostile
@@ -113,19 +67,19 @@ def test_hostile_names_run_nothing(browser, runs, tmp_path):
         design["machine"] = hostile
     file = tmp_path / "hostile.html"
     file.write_text(comparison_page(found), encoding="utf-8")
-    with opened(browser, file) as page:
+    with opened(file) as page:
         page.on("dialog", lambda dialog: pytest.fail(f"it ran: {dialog.message}"))
         assert "<img" in page.locator("#moved tbody").inner_text()
         assert page.locator("img").count() == 0
 
 
-def test_runs_that_cannot_be_compared_have_a_page(browser, runs, tmp_path):
+def test_runs_that_cannot_be_compared_have_a_page(opened, runs, tmp_path):
     """What is refused is said, and what is left is shown."""
     found = json.loads(json.dumps(comparison(*runs)))
     found |= {"fronts": None, "drawn": None, "best": [], "refused": "the runs add up different scenarios (a and b)"}
     file = tmp_path / "refused.html"
     file.write_text(comparison_page(found), encoding="utf-8")
-    with opened(browser, file) as page:
+    with opened(file) as page:
         assert "different scenarios" in page.locator(".banner").inner_text()
         assert page.locator("#pareto").count() == 0
         assert page.locator("#knee tbody tr").count() == 4

@@ -18,14 +18,18 @@ from dse.inputs.spaces import space_from
 from dse.inputs.yaml import read_text
 from dse.report import page_data, stored
 from dse.report.html import run_page
+from dse.report.info import SHOWN
+from dse.report.manifest_rows import manifest_rows
 from dse.report.page_design import energy_parts
 from dse.report.page_front import MOST_TRIALS, front_data
 from dse.report.run import manifest
-from dse.report.verdict import gains
+from dse.report.standing import exact_data
+from dse.report.verdict import gains, lettered_rows
 from dse.report.verdict_words import compared
+from dse.search import pareto
 from dse.search.baseline import scaled_chip
 from dse.search.convergence import convergence
-from dse.search.front import METRIC_COLUMNS, losses_of, score, table
+from dse.search.front import METRIC_COLUMNS, Standing, losses_of, score, table
 from dse.search.importance import importance, variance_share
 
 HOSTILE = "</script><script>alert(1)</script><!--"
@@ -42,7 +46,7 @@ def data(front):
     files = [find("workloads", "mlp"), find("search_spaces", "edge")]
     said = manifest(front, ["dse", "search", "mlp"], files)
     results = [front.result(row) for row in rows]
-    made = page_data.report_data(front, results, rows, space_file=files[1], manifest=said)
+    made = page_data.report_data(front, results, rows, baseline=page_data.known_chip(front), space_file=files[1], manifest=said)
     return json.loads(json.dumps(made, allow_nan=False))
 
 
@@ -140,12 +144,44 @@ def test_an_exact_front_must_be_of_the_same_search(data, tmp_path):
         stored.with_exact(data, tmp_path)
 
 
+def test_a_design_that_the_verdict_names_has_a_letter(front):
+    baseline = page_data.known_chip(front)
+    rows = lettered_rows(front, baseline)
+    assert len(rows) <= SHOWN
+    assert {front.knee, *(gain.row for gain in gains(front, baseline))} <= set(rows)
+    assert lettered_rows(front, None) == front.shown(SHOWN).tolist()
+
+
+def test_the_manifest_is_in_words(data):
+    settings = {"workloads": 1, "budget": [], "set": ["sram=1MiB"], "trials": 150, "seed": 1, "evaluator": None, "across": None}
+    rows = dict(manifest_rows({**data["manifest"], "settings": settings}, ["150 designs tried"]))
+    assert rows["set"] == "sram=1MiB"
+    assert rows["tried"] == "150 designs tried"
+    assert rows["budget"].startswith("price 20.00 USD")
+    assert not any(text == "" or "None" in text or "{" in text for text in rows.values())
+    assert manifest_rows({"designs_allowed": {"designs": 12_000, "is_exact": False}}, []) == [("designs allowed", "about 12,000")]
+
+
+def test_a_front_held_against_the_exact_one_draws_it(front):
+    losses = losses_of(front.designs, front.space) * 0.9
+    held = replace(front, standing=Standing(why="", exact_losses=losses), certificate=replace(front.certificate, kind="none"))
+    found, grown = exact_data(held), convergence(held)
+    assert found["total"] == len(front)
+    assert found["metrics"]["price"] == pytest.approx((0.9 * front.designs["price_usd"]).tolist(), rel=1e-5)
+    assert grown.exact == pareto.hypervolume(losses, grown.reference)
+    assert max(grown.hypervolume) == pytest.approx(grown.final)
+    assert grown.final < grown.exact
+    assert exact_data(front if front.certificate.kind == "exact" else replace(front, standing=None)) is None
+
+
 def test_its_own_front_drawn_in_has_its_own_hypervolume(front, data, tmp_path):
     same = json.loads(json.dumps(data))
     same["search"]["certificate"]["kind"] = "exact"
     (tmp_path / "report.json").write_text(json.dumps(same))
     front.designs.to_csv(tmp_path / "front.csv", index=False)
-    assert stored.with_exact(data, tmp_path)["exact"]["hypervolume"] == pytest.approx(front.hypervolume, rel=1e-6)
+    drawn = stored.with_exact(data, tmp_path)
+    assert drawn["convergence"]["exact"] == pytest.approx(data["convergence"]["final"], rel=1e-6)
+    assert drawn["exact"]["metrics"]["price"] == front.designs["price_usd"].tolist()
 
 
 def test_many_trials_are_thinned_and_counted(front):

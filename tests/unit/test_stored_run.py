@@ -1,12 +1,15 @@
 """Runs again from what they stored: the same table, pictures of equal bytes, two fronts held against each other."""
 
+import io
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from running import make_run
+from making_runs import make_run
+from rich.console import Console
 
 import dse
 from dse.cli.runs import FigureName, FormatName, SizeName
@@ -18,8 +21,12 @@ from dse.report.comparison import StoredRun, comparison
 from dse.report.figure_data import stored_front, stored_roofline
 from dse.report.html import comparison_page
 from dse.report.info import front_axes, roofline_view
+from dse.report.page_data import known_chip
+from dse.report.run_report import whole_report, whole_result
 from dse.report.stored import find_run, stored_report, stored_result
+from dse.report.verdict import lettered_rows
 from dse.report.verdict_words import shortened
+from dse.search.front import METRIC_COLUMNS
 
 THREE = ("front", "mlp", "--space", "three_knobs", "--set", "sram=1MiB")
 
@@ -117,6 +124,28 @@ def test_other_objectives_and_other_workloads_are_refused(runs, tmp_path_factory
     assert "eyeriss" in comparison_page(apart)
 
 
+def test_how_sure_a_run_is_is_shown_again(runs, tmp_path):
+    folder = shutil.copytree(runs[0], tmp_path / "sure")
+    data = stored_report(folder)
+    ends = {f"{column}_{end}": 2.0 for column in METRIC_COLUMNS.values() for end in ("p05", "p95")}
+    designs = [
+        {"front_row": int(row), "on_front_fraction": 0.25, "in_budget_fraction": 0.5, **ends} for row in data["front"]["rows"]
+    ]
+    unknown = {"name": "dram_price", "what": "", "factor": [0.5, 2.0], "source": "", "unverified": True}
+    sure = {"draws": 256, "unknowns": [unknown], "designs": designs, "front_designs": len(designs), "rivals": 0}
+    sure["indices"] = [{"objective": "price", "unknown": "dram_price", "total_order": 0.94}]
+    (folder / "uncertainty.json").write_text(json.dumps(sure), encoding="utf-8")
+    console = Console(width=80, file=io.StringIO())
+    console.print(whole_report(folder))
+    shown = console.file.getvalue()
+    assert "How sure is it? 256 draws of 1 constants" in shown
+    assert "1 of 1 unverified" in " ".join(shown.split())
+    assert "price: dram_price 94%" in shown
+    assert len(re.findall(r"^[A-Z]\*? +25% +50%", shown, re.MULTILINE)) == len(data["designs"])
+    assert whole_result(folder)["uncertainty"] == sure
+    assert "uncertainty" not in whole_result(runs[0])
+
+
 def test_a_curve_has_no_front(runs, curve):
     with pytest.raises(InputError, match="no front to compare"):
         comparison(runs[0], curve)
@@ -142,7 +171,7 @@ def test_what_pictures_are_drawn_from_is_the_run(runs):
     space = dse.load_space("three_knobs").with_values("sram", "1MiB").with_budget("price=10USD")
     front, data = dse.exact_front(dse.load_workload("mlp"), space), stored_report(runs[0])
     view, knee = stored_front(data)
-    own = front_axes(front)
+    own = front_axes(front, lettered_rows(front, known_chip(front)))
     np.testing.assert_array_equal(view.front, own.front)
     assert (view.labels, knee, view.y.limit) == (own.labels, front.knee, own.y.limit)
     (design,) = [design for design in data["designs"] if design["row"] == front.knee]

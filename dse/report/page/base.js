@@ -52,6 +52,7 @@ function show(value, dimension, digits = 3) {
 // On an axis: round prices without cents.
 const tickText = (value, dimension) => show(value, dimension).replace(/\.00 USD$/, " USD");
 const times = (value) => `${sig(value)}×`;
+const crossed = (text) => text.replace(/([\d ])x(?=\d)/g, "$1×");
 
 // ---- scales: position of a value, and its ticks ----
 function logScale(low, high, from, to) {
@@ -111,7 +112,7 @@ function cividis(share) {
 const RAMP = `linear-gradient(90deg, ${CIVIDIS.map((_, i) => cividis(i / (CIVIDIS.length - 1))).join(", ")})`;
 const SERIES = ["var(--blue)", "var(--orange)", "var(--green)", "var(--red)", "var(--purple)", "var(--sky)", "var(--yellow)", "var(--grey)"];
 const BOUND_NAMES = ["compute", "memory", "ridge", "vector", "dependency", "none"];
-const BOUND_WORDS = { compute: "MAC array", memory: "off-chip memory", ridge: "ridge: both alike", vector: "vector lanes", dependency: "waiting for the step before", none: "nothing" };
+const BOUND_WORDS = { compute: "MAC array", memory: "off-chip memory", ridge: "both alike (at the ridge)", vector: "vector lanes", dependency: "waiting for the step before", none: "nothing" };
 
 // ---- charts ----
 function canvas(figure, height, label) {
@@ -123,7 +124,7 @@ function canvas(figure, height, label) {
 // A frame with axes; `x` and `y` are {scale, dimension, title, binary}; ticks that would meet are left out.
 function frame(svg, box, x, y) {
   const { left, right, top, bottom } = box, g = s("g", {});
-  const xTicks = x.ticks || x.scale.ticks(Math.max(2, Math.floor((right - left) / 78)), x.binary);
+  const xTicks = x.ticks || x.scale.ticks(Math.max(3, Math.floor((right - left) / (right - left < 400 ? 56 : 78))), x.binary);
   let end = -Infinity;
   for (const tick of xTicks) {
     const at = x.scale(tick), text = (x.show || ((v) => tickText(v, x.dimension)))(tick);
@@ -180,7 +181,16 @@ addEventListener("resize", () => {
   drawnWidth = innerWidth;
   requestAnimationFrame(() => painters.forEach((paint) => paint()));
 });
+// Tables as wide as the page allows, whole.
+function shrink(yes) {
+  for (const table of document.querySelectorAll(".scroll > table")) {
+    table.style.zoom = "";
+    const room = table.parentElement.clientWidth;
+    if (yes && table.scrollWidth > room) table.style.zoom = (0.98 * room) / table.scrollWidth;
+  }
+}
+const isPaper = () => document.body.classList.contains("paper");
 // On paper: drawn at the width of a page, so that the text of charts keeps its size.
-const onPaper = (yes) => { if (yes) document.querySelectorAll("#all").forEach((list) => { list.open = true; }); document.body.classList.toggle("paper", yes); painters.forEach((paint) => paint()); };
+const onPaper = (yes) => { if (yes) document.querySelectorAll("#all").forEach((list) => { list.open = true; }); document.body.classList.toggle("paper", yes); painters.forEach((paint) => paint()); shrink(yes); };
 addEventListener("beforeprint", () => onPaper(true));
 addEventListener("afterprint", () => onPaper(false));

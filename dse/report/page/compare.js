@@ -2,7 +2,8 @@
 const metrics = data.metrics, drawn = data.drawn, fronts = data.fronts;
 const metric = Object.fromEntries(metrics.map((m) => [m.name, m]));
 const wordsOf = (name) => name.replace("dram_bytes", "off-chip traffic");
-const KINDS = [["before", "before alone", "var(--orange)"], ["after", "after alone", "var(--blue)"], ["both", "in both", "var(--ink)"]];
+const unbroken = (text) => crossed(text).replace(/(\d) (?=(MHz|[KMGT]?i?B|[kMGT]?B\/s|nm)\b)/g, "$1\u00a0");
+const KINDS = [["before", "before alone", "var(--orange)"], ["after", "after alone", "var(--blue)"], ["both", "in both", "var(--soft)"]];
 const goals = metrics.filter((m) => m.objective).map((m) => m.name);
 const view = { y: goals[0] || "latency", x: goals.includes("price") ? "price" : goals[1] || "price" };
 const rowOf = (which, i) => (/^row /.test(drawn[which].name[i]) ? `Row ${drawn[which].name[i].slice(4)} of its front.csv` : `Design ${drawn[which].name[i]} of its report`);
@@ -15,7 +16,7 @@ function designs() {
       const both = drawn[which].in_both[i];
       if (both && which === "before") return;
       const kind = both ? "both" : which, [x, y] = [view.x, view.y].map((name) => drawn[which].metrics[name][i]);
-      if (x > 0 && y > 0) found.push({ kind, which, i, x, y, knee: drawn[which].knee === i });
+      if (x > 0 && y > 0) found.push({ kind, which, i, x, y });
     });
   return found;
 }
@@ -31,7 +32,7 @@ function mark(point, cx, cy) {
   const colour = KINDS.find(([kind]) => kind === point.kind)[2], common = { class: `mark ${point.kind}`, "data-kind": point.kind };
   if (point.kind === "before") return s("circle", { ...common, cx, cy, r: 4.2, fill: "var(--card)", stroke: colour, "stroke-width": 2 });
   if (point.kind === "after") return s("circle", { ...common, cx, cy, r: 4.6, fill: colour, stroke: "var(--card)", "stroke-width": 1 });
-  return s("path", { ...common, d: `M${cx} ${cy - 5}l5 5l-5 5l-5 -5z`, fill: colour, stroke: "var(--card)", "stroke-width": 1 });
+  return s("path", { ...common, d: `M${cx} ${cy - 4}l4 4l-4 4l-4 -4z`, fill: colour, stroke: "var(--card)", "stroke-width": 0.8, opacity: 0.6 });
 }
 function drawPareto() {
   const figure = byId("pareto"), x = metric[view.x], y = metric[view.y], height = figure.clientWidth < 560 ? 380 : 500;
@@ -54,13 +55,15 @@ function drawPareto() {
   for (const [which, colour, rise] of [["before", "var(--orange)", 12], ["after", "var(--blue)", 27]]) {
     const [lx, ly] = [x.limits[which], y.limits[which]];
     const same = (m) => m.limits.before === m.limits.after, said = (m) => (same(m) ? "budget" : `budget ${which}`);
-    if (inside(sx, lx) && !(same(x) && which === "after")) svg.append(s("path", { d: `M${sx(lx)} ${box.top}V${box.bottom}`, stroke: colour, "stroke-width": 1.4, "stroke-dasharray": "2 3", fill: "none" }), s("text", { class: "halo", x: sx(lx) - 5, y: box.top + rise, "text-anchor": "end" }, `${said(x)} ${show(lx, x.dimension)}`));
+    if (inside(sx, lx) && !(same(x) && which === "after")) svg.append(s("path", { d: `M${sx(lx)} ${box.top}V${box.bottom}`, stroke: colour, "stroke-width": 1.4, "stroke-dasharray": "2 3", fill: "none" }), s("text", { class: "halo", x: sx(lx) + (sx(lx) - box.left > 170 ? -5 : 5), y: box.top + rise, "text-anchor": sx(lx) - box.left > 170 ? "end" : "start" }, `${said(x)} ${show(lx, x.dimension)}`));
     if (inside(sy, ly) && !(same(y) && which === "after")) svg.append(s("path", { d: `M${box.left} ${sy(ly)}H${box.right}`, stroke: colour, "stroke-width": 1.4, "stroke-dasharray": "2 3", fill: "none" }), s("text", { class: "halo", x: box.right - 4, y: sy(ly) - 5, "text-anchor": "end" }, `${said(y)} ${show(ly, y.dimension)}`));
   }
-  for (const point of all) svg.append(mark(point, sx(point.x), sy(point.y)));
-  for (const point of all.filter((p) => p.knee)) {
-    svg.append(s("circle", { class: "ring", cx: sx(point.x), cy: sy(point.y), r: 10 }));
-    svg.append(s("text", { class: "strong halo", x: sx(point.x) + 13, y: sy(point.y) + (point.which === "before" ? -9 : 16) }, point.kind === "both" ? "knee" : `knee ${point.which}`));
+  for (const point of [...all].sort((p, q) => (q.kind === "both") - (p.kind === "both") || count[q.kind] - count[p.kind])) svg.append(mark(point, sx(point.x), sy(point.y)));
+  for (const which of data.same_knee ? ["after"] : ["before", "after"]) {
+    const [kx, ky] = [x, y].map((m) => data.knee[which].metrics[m.name]);
+    if (!(kx > 0 && ky > 0)) continue;
+    svg.append(s("circle", { class: "ring", cx: sx(kx), cy: sy(ky), r: 10 }));
+    svg.append(s("text", { class: "strong halo", x: sx(kx) + 13, y: sy(ky) + (which === "before" ? -9 : 16) }, data.same_knee ? "knee" : `knee ${which}`));
   }
   svg.addEventListener("pointermove", (event) => {
     const r = svg.getBoundingClientRect(), k = width / r.width, px = (event.clientX - r.left) * k, py = (event.clientY - r.top) * k;
@@ -68,7 +71,7 @@ function drawPareto() {
     for (const p of all) { const d = Math.hypot(sx(p.x) - px, sy(p.y) - py); if (d < least) { least = d; best = p; } }
     if (!best) return hideTip();
     const part = drawn[best.which], words = best.kind === "both" ? "in both fronts" : `${best.which} alone`;
-    return showTip(event, `${rowOf(best.which, best.i)}, ${words}`, [["machine", part.machine[best.i]], ...metrics.map((m) => [wordsOf(m.name), show(part.metrics[m.name][best.i], m.dimension)])]);
+    return showTip(event, `${rowOf(best.which, best.i)}, ${words}`, [["machine", unbroken(part.machine[best.i])], ...metrics.map((m) => [wordsOf(m.name), show(part.metrics[m.name][best.i], m.dimension)])]);
   });
   svg.addEventListener("pointerleave", hideTip);
   legend(figure, KINDS.filter(([kind]) => count[kind]).map(([kind, words, colour]) => [colour, `${words}, ${count[kind].toLocaleString("en-US")}`]));
@@ -84,13 +87,13 @@ function fillTable(id, names, rows) {
   table.tBodies[0].replaceChildren(...rows);
 }
 function drawBest() {
-  fillTable("best", [["objective", true], ["before"], ["machine before", true], ["after"], ["machine after", true], ["better"]], data.best.map((b) => h("tr", {}, cell(wordsOf(b.metric), true), cell(show(b.before.metrics[b.metric], metric[b.metric].dimension)), cell(`${b.before.name}: ${b.before.machine}`, true), cell(show(b.after.metrics[b.metric], metric[b.metric].dimension)), cell(`${b.after.name}: ${b.after.machine}`, true), cell(times(b.better)))));
+  fillTable("best", [["objective", true], ["before"], ["machine before", true], ["after"], ["machine after", true], ["better"]], data.best.map((b) => h("tr", {}, cell(wordsOf(b.metric), true), cell(show(b.before.metrics[b.metric], metric[b.metric].dimension)), cell(`${b.before.name}: ${unbroken(b.before.machine)}`, true), cell(show(b.after.metrics[b.metric], metric[b.metric].dimension)), cell(`${b.after.name}: ${unbroken(b.after.machine)}`, true), cell(times(b.better)))));
 }
 function drawKnee() {
   const { before, after } = data.knee, shown = data.best.length ? metrics : metrics.filter((m) => ["price", "area", "power"].includes(m.name));
   const better = (m) => { const [p, q] = [before.metrics[m.name], after.metrics[m.name]]; return p > 0 && q > 0 ? times(m.maximise ? q / p : p / q) : "–"; };
   fillTable("knee", [["", true], [`before: ${before.name}`], [`after: ${after.name}`], ["better"]], [
-    h("tr", {}, cell("machine", true), cell(before.machine), cell(after.machine), cell(data.same_knee ? "the same" : "")),
+    h("tr", {}, cell("machine", true), cell(unbroken(before.machine)), cell(unbroken(after.machine)), cell(data.same_knee ? "the same" : "")),
     ...shown.map((m) => h("tr", {}, cell(wordsOf(m.name), true), cell(show(before.metrics[m.name], m.dimension)), cell(show(after.metrics[m.name], m.dimension)), cell(better(m)))),
   ]);
 }
@@ -104,7 +107,7 @@ const table = { sort: null, down: false, kind: "all", words: [] };
 const columns = [
   ["what", (d) => d.kind, (d) => [h("i", { class: "chip", style: `background:${d.colour}` }), d.kind], true],
   ["design", (d) => d.name, (d) => d.name, true],
-  ["machine", (d) => d.machine, (d) => d.machine, true],
+  ["machine", (d) => d.machine, (d) => unbroken(d.machine), true],
   ...metrics.filter((m) => m.objective || ["price", "area", "power"].includes(m.name)).map((m) => [wordsOf(m.name), (d) => d.metrics[m.name], (d) => show(d.metrics[m.name], m.dimension), false]),
   ["why", (d) => d.why, (d) => d.why, true],
 ];

@@ -31,13 +31,15 @@ function drawRoofline(d) {
   const box = { left: 78, right: width - 14, top: 34, bottom: height - 46 };
   const sx = logScale(xLow, xHigh, box.left, box.right), sy = logScale(yLow, peak * 2.2, box.bottom, box.top);
   frame(svg, box, { scale: sx, title: choice.level === "on-chip" ? "ops per byte in or out of the on-chip buffer" : choice.level === "off-chip" ? "ops per off-chip byte (1 MAC = 2 ops)" : "ops per byte, off chip and on chip", show: (v) => sig(v) }, { scale: sy, dimension: "rate", title: "attained rate" });
+  const labels = [];
   levels.forEach((level, k) => {
     const start = Math.max(xLow, yLow / bands[k]), from = [sx(start), sy(start * bands[k])], to = [sx(ridges[k]), sy(peak)];
     svg.append(s("path", { class: "roof", d: `M${from}L${to}H${box.right}`, "stroke-dasharray": level === "on-chip" && levels.length > 1 ? "7 4" : null }));
     svg.append(s("path", { d: `M${to[0]} ${to[1]}V${box.bottom}`, stroke: "var(--soft)", "stroke-dasharray": "2 4", fill: "none" }));
     const angle = (Math.atan2(to[1] - from[1], to[0] - from[0]) * 180) / Math.PI, label = `${level === "on-chip" ? "SRAM" : "memory"} ${show(bands[k], "bandwidth")}`;
-    if (to[0] - from[0] > 60) svg.append(s("text", { class: "title halo", x: from[0] + 16, y: from[1], transform: `rotate(${angle} ${from[0]} ${from[1]}) translate(0 -7)` }, label));
-    svg.append(s("text", { class: "halo", x: to[0] + 5, y: box.bottom - 8 - 15 * k }, `ridge ${sig(ridges[k])} ops/B`));
+    const corner = `ridge ${sig(ridges[k])} ops/B`, tight = to[0] + 5 + 6.4 * corner.length > box.right;
+    if (to[0] - from[0] > 60) labels.push(s("text", { class: "title halo", x: from[0] + 16, y: from[1], transform: `rotate(${angle} ${from[0]} ${from[1]}) translate(0 -7)` }, label));
+    labels.push(s("text", { class: "halo", x: to[0] + (tight ? -5 : 5), y: box.bottom - 8 - 15 * k, "text-anchor": tight ? "end" : "start" }, corner));
   });
   svg.append(s("text", { class: "title halo", x: box.right - 4, y: sy(peak) - 8, "text-anchor": "end" }, `peak ${show(peak, "rate")}`));
   if (levels.length > 1 && rows.length) {
@@ -53,7 +55,8 @@ function drawRoofline(d) {
     tipOn(mark, `${L.name[p.i]}${L.count[p.i] > 1 ? ` (×${L.count[p.i]})` : ""} · ${d.scenarios[L.scenario[p.i]].name}`, [["bound by", BOUND_WORDS[bound]], ["share of the scenario", show(p.share, "share")], ["ops/B off chip", L.dram_bytes[p.i] > 0 ? sig(L.ops[p.i] / L.dram_bytes[p.i]) : "stays on chip"], ["ops/B on chip", L.buffer_bytes[p.i] > 0 ? sig(L.ops[p.i] / L.buffer_bytes[p.i]) : "–"], ["attained", show(p.y, "rate")], ["of the peak", show(p.y / peak, "share")], ["time", show(L.time_s[p.i] * L.count[p.i], "time")]]);
     svg.append(mark);
   }
-  const bounds = [...new Set(rows.map((i) => BOUND_NAMES[L.bound[i]]))];
+  svg.append(...labels);
+  const bounds = BOUND_NAMES.filter((b) => rows.some((i) => BOUND_NAMES[L.bound[i]] === b));
   legend(figure, bounds.map((b) => [`var(--${b})`, `bound by ${BOUND_WORDS[b]}`]));
   const binds = only === null ? [slope > array ? "off-chip memory" : "the array", show(Math.max(slope, array), "share")] : [d.scenarios[only].bound.replace("memory", "off-chip memory").replace("compute", "the array"), show(d.scenarios[only].bound_fraction, "share")];
   title(figure, `Roofline of design ${d.letter}${only === null ? "" : `, ${d.scenarios[only].name}`}: ${binds[0]} binds ${binds[1]} of the time`);
@@ -61,6 +64,11 @@ function drawRoofline(d) {
   note(figure, `Each bubble is a layer${only === null ? " of a scenario" : ` of ${d.scenarios[only].name}`}; its area is its share of the ${only === null ? "time, every scenario alike" : "scenario's time"}. On-chip intensity counts every byte between buffer and arrays${choice.level === "off-chip" ? "" : "; the SRAM roof is what the edges of the arrays take in each cycle"}.${right ? ` ${right} that move next to nothing stand at the right edge.` : ""}${below ? ` ${below} below the frame take less than 0.2% of the time each.` : ""}`);
 }
 
+// A scenario's name cut to so many characters, its batch kept.
+function shortScenario(name, most) {
+  const at = name.lastIndexOf("@"), end = at < 0 ? "" : name.slice(at);
+  return name.length > most ? `${name.slice(0, Math.max(3, most - 1 - end.length))}…${end}` : name;
+}
 function drawBounds(d) {
   const figure = byId("bounds"), narrow = figure.clientWidth < 560, row = 24, left = narrow ? 138 : 190;
   const height = d.scenarios.length * row + 40;
@@ -73,7 +81,7 @@ function drawBounds(d) {
     const by = {}, L = d.layers;
     for (const i of layerRows(d, k)) { const b = BOUND_NAMES[L.bound[i]]; by[b] = (by[b] || 0) + L.time_s[i] * L.count[i]; }
     const total = Object.values(by).reduce((a, b) => a + b, 0), y = k * row + 6;
-    const name = narrow && sc.name.length > 17 ? `${sc.name.slice(0, 10)}…${sc.name.slice(-6)}` : sc.name;
+    const name = narrow ? shortScenario(sc.name, 18) : sc.name;
     svg.append(s("text", { x: left - 8, y: y + 13, "text-anchor": "end" }, name));
     let at = 0;
     for (const b of BOUND_NAMES) if (by[b]) {
@@ -142,7 +150,8 @@ function drawCosts(d) {
   };
   plot.replaceChildren(h("div", { class: "costs" }, one("Price", "price", d.costs.price, d.totals.price_usd, metric.price.limit), one("Area", "area", d.costs.area, d.totals.area_mm2, metric.area.limit), one("Peak power", "power", d.costs.power, d.totals.power_w, metric.power.limit)));
   title(figure, `What design ${d.letter} is made of: price, area and peak power`);
-  note(figure, `Price is the cost of manufacture at the dates below.${d.costs.yield_fraction ? ` Yield of the die: ${show(d.costs.yield_fraction, "share")}.` : ""}`);
+  const doubtful = data.assumptions.filter((line) => line.unverified).length;
+  note(figure, `Price is the cost of manufacture at the dates below; ${doubtful} of the ${data.assumptions.length} values behind these figures are unverified, and marked there.${d.costs.yield_fraction ? ` Yield of the die: ${show(d.costs.yield_fraction, "share")}.` : ""}`);
 }
 
 const LEVER_COLOURS = { hardware: "var(--blue)", use: "var(--green)", clock: "var(--grey)" };
@@ -153,18 +162,18 @@ function drawLevers(d) {
   const { svg, width } = canvas(figure, height, `Speed of design ${d.letter} with each lever: ${levers.map((l) => `${l.name} ${times(l.speed)}${l.breaks ? ` (breaks ${l.breaks})` : ""}`).join(", ")}.`);
   const right = narrow ? width - 20 : width * 0.52, high = Math.max(1.1, ...levers.map((l) => l.speed)), low = Math.min(1, ...levers.map((l) => l.speed));
   const sx = linearScale(low < 0.97 ? Math.floor(low * 10) / 10 : 0.95, high * 1.04, left, right);
-  for (const tick of sx.ticks(Math.max(3, Math.floor((right - left) / 60)))) svg.append(s("path", { class: "grid", d: `M${sx(tick)} 0V${height - 36}` }), s("text", { x: sx(tick), y: height - 20, "text-anchor": "middle" }, times(tick)));
+  for (const tick of sx.ticks(Math.max(4, Math.floor((right - left) / 60)))) svg.append(s("path", { class: "grid", d: `M${sx(tick)} 0V${height - 36}` }), s("text", { x: sx(tick), y: height - 20, "text-anchor": "middle" }, times(tick)));
   svg.append(s("path", { class: "axis", d: `M${sx(1)} 0V${height - 36}`, style: "stroke:var(--ink)" }), s("text", { class: "title", x: left, y: height - 3 }, narrow ? "speed against the design as it is →" : "inferences in the same time, against the design as it is →"));
   levers.forEach((l, i) => {
     const y = i * row + 4, from = sx(Math.min(1, l.speed)), to = sx(Math.max(1, l.speed));
     const price = l.price_change_usd === 0 ? "no price" : (l.price_change_usd > 0 ? "+" : "−") + show(Math.abs(l.price_change_usd), "price");
     const said = [times(l.speed), price, narrow ? null : `energy ${times(l.energy_ratio)}`, l.breaks ? `breaks ${l.breaks}` : null].filter(Boolean).join(" · ");
-    svg.append(s("text", { class: l.breaks ? null : "title", x: left - 8, y: y + 13, "text-anchor": "end" }, l.name));
-    svg.append(tipOn(s("rect", { class: "bar", x: from, y, width: Math.max(1.5, to - from), height: 17, fill: LEVER_COLOURS[l.kind], opacity: l.breaks ? 0.4 : 1 }), l.name, [["what", l.description], ["speed", times(l.speed)], ["energy per inference", times(l.energy_ratio)], ["price", `${l.price_change_usd >= 0 ? "+" : "−"}${show(Math.abs(l.price_change_usd), "price")}`], ["power", show(l.power_w, "power")], ["area", show(l.area_mm2, "area")], ["breaks", l.breaks || "no limit"]]));
-    svg.append(s("text", { class: "halo", x: narrow ? left : right + 14, y: narrow ? y + 30 : y + 13 }, said));
+    svg.append(s("text", { class: l.breaks ? null : "title", x: left - 8, y: y + 13, "text-anchor": "end" }, crossed(l.name)));
+    svg.append(tipOn(s("rect", { class: "bar", x: from, y, width: Math.max(1.5, to - from), height: 17, fill: LEVER_COLOURS[l.kind], opacity: l.breaks ? 0.4 : 1 }), crossed(l.name), [["what", crossed(l.description)], ["speed", times(l.speed)], ["energy per inference", times(l.energy_ratio)], ["price", `${l.price_change_usd >= 0 ? "+" : "−"}${show(Math.abs(l.price_change_usd), "price")}`], ["power", show(l.power_w, "power")], ["area", show(l.area_mm2, "area")], ["breaks", l.breaks || "no limit"]]));
+    svg.append(s("text", { class: "halo", x: narrow ? 8 : right + 14, y: narrow ? y + 30 : y + 13 }, said));
   });
   legend(figure, Object.keys(LEVER_COLOURS).filter((kind) => levers.some((l) => l.kind === kind)).map((kind) => [LEVER_COLOURS[kind], LEVER_WORDS[kind], ""]));
-  title(figure, best ? `What each lever would do for design ${d.letter}: ${best.name} most, ${times(best.speed)}` : "What each lever would do");
+  title(figure, best ? `What each lever would do for design ${d.letter}: ${crossed(best.name)} most, ${times(best.speed)}` : "What each lever would do");
   const more = data.designs.some((other) => other.levers.some((l) => l.name === "batch x2"));
   note(figure, `Each is one change, evaluated again; faint ones break a limit of the budget.${more ? "" : " Larger batches: see the next chart. Narrower numbers: copy the YAML and run dse evaluate."}`);
 }
@@ -195,8 +204,8 @@ function drawBatch(d) {
 
 function drawScenarios(d) {
   const holder = byId("scenarios"), grid = holder.querySelector("table");
-  const buy = (pick) => (pick ? `${pick.lever} ${pick.speed ? times(pick.speed) : ""} +${show(pick.price_change_usd, "price")}` : "–");
-  const columns = [["scenario", (x) => x.name, true], ["latency", (x) => show(x.latency_s, "time")], ["inferences", (x) => show(x.throughput_per_s, "throughput")], ["peak used", (x) => show(x.utilisation_fraction, "share")], ["energy", (x) => show(x.energy_j, "energy")], ["off-chip traffic", (x) => show(x.dram_bytes, "traffic")], ["binds", (x) => `${x.bound} ${show(x.bound_fraction, "share")}`, true], ["ops/B of ridge", (x) => (x.ridge_fraction === null ? "–" : x.ridge_fraction < 10 ? show(x.ridge_fraction, "share") : times(x.ridge_fraction))], ["most for a dollar", (x) => buy(x.buy), true]];
+  const buy = (pick) => (pick ? `${crossed(pick.lever)}: ${pick.speed ? times(pick.speed) : ""} for ${show(pick.price_change_usd, "price")}` : "–");
+  const columns = [["scenario", (x) => x.name, true], ["latency", (x) => show(x.latency_s, "time")], ["inferences", (x) => show(x.throughput_per_s, "throughput")], ["peak used", (x) => show(x.utilisation_fraction, "share")], ["energy", (x) => show(x.energy_j, "energy")], ["off-chip traffic", (x) => show(x.dram_bytes, "traffic")], ["binds", (x) => `${x.bound} ${show(x.bound_fraction, "share")}`, true], ["ops/B, share of ridge", (x) => (x.ridge_fraction === null ? "–" : x.ridge_fraction < 10 ? show(x.ridge_fraction, "share") : times(x.ridge_fraction))], ["most for a dollar", (x) => buy(x.buy), true]];
   grid.tHead.replaceChildren(h("tr", {}, columns.map(([name, , left], i) => h("th", { scope: "col", class: i === 0 ? "first" : left ? "text" : null }, name))));
   grid.tBodies[0].replaceChildren(...d.scenarios.map((x) => h("tr", {}, columns.map(([, text, left], i) => h("td", { class: i === 0 ? "first" : left ? "text" : null }, text(x))))));
   title(holder, `Every scenario on design ${d.letter}`);

@@ -14,8 +14,10 @@ function drawPareto() {
   const x = axisOf(view.x), y = axisOf(view.y), colour = metric[view.colour];
   const parts = [["front", front], ...(trials ? [["dominated", trials.dominated], ["infeasible", trials.infeasible]] : [])];
   const all = (m, some) => some.flatMap(([, part]) => part.metrics[m.name]);
+  const exact = data.exact || (data.search.certificate.kind === "exact" ? front : null);
+  const steps = exact && exact.metrics[x.name] && exact.metrics[y.name] ? staircase(exact, x, y) : [];
   const range = (m) => {
-    let [low, high] = extent(all(m, parts.filter(([kind]) => kind !== "infeasible")));
+    let [low, high] = extent([...all(m, parts.filter(([kind]) => kind !== "infeasible")), ...steps.map((p) => p[m === x ? 0 : 1])]);
     if (m.limit !== null && m.limit < high * 3 && m.limit > low / 3) { low = Math.min(low, m.limit); high = Math.max(high, m.limit); }
     const margin = Math.max((high / low) ** 0.05, 1.08);
     return [low / margin, high * margin];
@@ -39,29 +41,28 @@ function drawPareto() {
     svg.append(s("path", { d: path(v), stroke: "var(--select)", "stroke-width": 1.5, "stroke-dasharray": "5 4", fill: "none" }));
     svg.append(m === x ? s("text", { class: "halo", x: v - 5, y: box.top + 12, "text-anchor": "end" }, `budget ${show(m.limit, m.dimension)}`) : s("text", { class: "halo", x: box.right - 4, y: v - 5, "text-anchor": "end" }, `budget ${show(m.limit, m.dimension)}`));
   }
-  const exact = data.exact ? data.exact : data.search.certificate.kind === "exact" ? front : null;
-  const steps = exact ? staircase(exact, x, y) : [];
-  if (steps.length > 1) svg.append(clip(box), s("path", { class: "exact", "clip-path": "url(#inside)", d: steps.map(([px, py], i) => (i ? `H${sx(px)}V${sy(py)}` : `M${sx(px)} ${sy(py)}`)).join(""), fill: "none", stroke: "var(--red)", "stroke-width": 1.6 }));
+  if (steps.length > 1) svg.append(clip(box), s("path", { class: "exact", "clip-path": "url(#inside)", d: steps.map(([px, py], i) => (i ? `H${sx(px)}V${sy(py)}` : `M${sx(px)} ${sy(py)}`)).join(""), fill: "none", stroke: "var(--purple)", "stroke-width": 1.8 }));
   const [low, high] = colour ? extent(front.metrics[colour.name]) : [1, 1];
   const tone = (i) => (colour ? (high > low ? cividis(Math.log(value(front, i, colour.name) / low) / Math.log(high / low)) : cividis(0.5)) : "var(--blue)");
   const order = front.rows.map((_, i) => i).filter((i) => inside(at(front, i)));
-  for (const i of order) {
+  const crowded = order.length > 300, lettersLast = [...order].sort((p, q) => Boolean(letterOf(front.rows[p])) - Boolean(letterOf(front.rows[q])));
+  for (const i of lettersLast) {
     const [cx, cy] = at(front, i), on = brushed(front, i);
-    svg.append(s("circle", { class: "mark front", cx, cy, r: letterOf(front.rows[i]) ? 6 : 4.2, style: `fill:${tone(i)};stroke:light-dark(#ffffff, #b9bfc6)`, "stroke-width": 1, opacity: on ? 1 : 0.13 }));
+    svg.append(s("circle", { class: "mark front", cx, cy, r: letterOf(front.rows[i]) ? 6 : 4.2, style: `fill:${tone(i)};stroke:light-dark(#ffffff, #b9bfc6)`, "stroke-width": crowded && !letterOf(front.rows[i]) ? 0.4 : 1, opacity: on ? 1 : 0.13 }));
     near.push({ kind: "front", part: front, i, at: [cx, cy] });
-  }
-  const taken = [];
-  for (const i of order.filter((k) => letterOf(front.rows[k]))) {
-    const [cx, cy] = at(front, i);
-    const corner = [[9, -6], [9, 14], [-9, -6], [-9, 14], [0, -12], [0, 21]].find(([dx, dy]) => !taken.some(([tx, ty]) => Math.abs(tx - cx - dx) < 12 && Math.abs(ty - cy - dy) < 13)) || [9, -6];
-    taken.push([cx + corner[0], cy + corner[1]]);
-    svg.append(s("text", { class: "strong halo", x: cx + corner[0], y: cy + corner[1], "text-anchor": corner[0] < 0 ? "end" : corner[0] ? "start" : "middle" }, letterOf(front.rows[i])));
   }
   const base = data.verdict.baseline, spot = base && data.space.size > 1 ? [sx(base.metrics[x.name]), sy(base.metrics[y.name])] : null;
   if (spot && inside(spot)) {
     const diamond = s("path", { class: "baseline", d: `M${spot[0]} ${spot[1] - 8}l8 8l-8 8l-8 -8z`, fill: "var(--green)", stroke: "var(--card)", "stroke-width": 1.5 });
     svg.append(diamond);
     near.push({ kind: "baseline", at: spot });
+  }
+  const taken = spot && inside(spot) ? [spot] : [];
+  for (const i of order.filter((k) => letterOf(front.rows[k]))) {
+    const [cx, cy] = at(front, i);
+    const corner = [[9, -6], [9, 14], [-9, -6], [-9, 14], [0, -12], [0, 21]].find(([dx, dy]) => !taken.some(([tx, ty]) => Math.abs(tx - cx - dx) < 12 && Math.abs(ty - cy - dy) < 13)) || [9, -6];
+    taken.push([cx + corner[0], cy + corner[1]]);
+    svg.append(s("text", { class: "strong halo", x: cx + corner[0], y: cy + corner[1], "text-anchor": corner[0] < 0 ? "end" : corner[0] ? "start" : "middle" }, letterOf(front.rows[i])));
   }
   const [kx, ky] = at(front, state.at);
   svg.append(s("circle", { class: "ring", cx: kx, cy: ky, r: 10 }));
@@ -80,13 +81,14 @@ function drawPareto() {
   });
   svg.addEventListener("pointerleave", hideTip);
   svg.addEventListener("click", (event) => { const p = find(event); if (p && p.kind === "front") choose(p.i); });
-  const list = legend(figure, [[colour ? RAMP : "var(--blue)", `Pareto front, ${count.toLocaleString("en-US")} ${count === 1 ? "design" : "designs"}`], trials && ["var(--sky)", `dominated, ${trials.dominated.total.toLocaleString("en-US")}`], trials && ["var(--grey)", `over a limit, ${trials.infeasible.total.toLocaleString("en-US")}`], spot && inside(spot) && ["var(--green)", base.name], steps.length > 1 && ["var(--red)", data.exact ? `exact front (${data.exact.source})` : "exact front, certified", "rule"], ["var(--select)", `selected: ${rowName(state.at)}`]]);
+  const list = legend(figure, [[colour ? RAMP : "var(--blue)", `Pareto front, ${count.toLocaleString("en-US")} ${count === 1 ? "design" : "designs"}`], trials && trials.dominated.total > 0 && ["var(--sky)", `dominated, ${trials.dominated.total.toLocaleString("en-US")}`], trials && trials.infeasible.total > 0 && ["var(--grey)", `over a limit, ${trials.infeasible.total.toLocaleString("en-US")}`], spot && inside(spot) && ["var(--green)", base.name], steps.length > 1 && ["var(--purple)", data.exact ? exactName() : "exact front, certified", "rule"], ["var(--select)", `selected: ${rowName(state.at)}`]]);
   if (colour) list.append(h("li", {}, `${colour.name}: ${show(low, colour.dimension)}`, h("span", { class: "ramp", style: `background:${RAMP}` }), show(high, colour.dimension)));
   title(figure, count === 1 ? `One design: ${y.name} and ${x.name}` : `Pareto front: ${y.name} against ${x.name}${colour ? `, coloured by ${colour.name}` : ""}`);
   const said = [count > front.rows.length && `${front.rows.length.toLocaleString("en-US")} of ${count.toLocaleString("en-US")} front designs are drawn, evenly chosen by rank; front.csv has all`, trials && ["dominated", "infeasible"].some((k) => trials[k].total > trials[k].metrics.price.length) && `of the others an even choice of ${(trials.dominated.metrics.price.length + trials.infeasible.metrics.price.length).toLocaleString("en-US")} is drawn; trials.csv has all`];
-  const hint = count > 1 ? "Point at a design to see all of it; click one of the front to select it everywhere. Better is to the " + `${x.maximise ? "right" : "left"} and ${y.maximise ? "up" : "down"}.` : "The space holds one design: there is nothing to trade.";
+  const hint = count > 1 ? (isPaper() ? "" : "Point at a design to see all of it; click one of the front to select it everywhere. ") + "Better is to the " + `${x.maximise ? "right" : "left"} and ${y.maximise ? "up" : "down"}.` : "The space holds one design: there is nothing to trade.";
   note(figure, [hint, ...said.filter(Boolean).map((t) => t[0].toUpperCase() + t.slice(1) + ".")].join(" "));
 }
+const exactName = () => (data.exact.source ? `exact front (${data.exact.source})` : `exact front, ${data.exact.total.toLocaleString("en-US")} designs`);
 const clip = (box) => s("clipPath", { id: "inside" }, s("rect", { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top }));
 // The best y for every x, as steps.
 function staircase(part, x, y) {
@@ -117,9 +119,10 @@ function drawTradeoff() {
   frame(svg, box, { scale: sx, title: `budget: ${cost.title}`, show: (v) => tickText(v, cost.dimension) }, { scale: sy, dimension: goal.dimension, title: `best ${goal.title}` });
   const path = t.rows.map((_, i) => `${i ? `H${sx(t.costs[i])}V` : `M${sx(t.costs[i])} `}${sy(t.goals[i])}`).join("") + `H${sx(end)}`;
   svg.append(s("path", { d: path, fill: "none", stroke: "var(--blue)", "stroke-width": 2 }));
-  t.rows.forEach((row, i) => {
-    const at = front.rows.indexOf(row), chosen = at === state.at;
-    const dot = s("circle", { class: "mark", cx: sx(t.costs[i]), cy: sy(t.goals[i]), r: 4.5, fill: row === t.knee ? "var(--red)" : "var(--blue)", stroke: "var(--card)" });
+  const bendLast = t.rows.map((row, i) => [row, i]).sort((p, q) => (p[0] === t.knee) - (q[0] === t.knee));
+  bendLast.forEach(([row, i]) => {
+    const at = front.rows.indexOf(row), chosen = at === state.at, bend = row === t.knee;
+    const dot = s("circle", { class: "mark", cx: sx(t.costs[i]), cy: sy(t.goals[i]), r: bend ? 6 : 4.5, fill: bend ? "var(--red)" : "var(--blue)", stroke: "var(--card)" });
     tipOn(dot, at >= 0 ? rowName(at) : `Row ${row} of front.csv`, [[cost.name, show(t.costs[i], cost.dimension)], [goal.name, show(t.goals[i], goal.dimension)], ...(i ? [["against the step before", `${times(goal.maximise ? t.goals[i] / t.goals[i - 1] : t.goals[i - 1] / t.goals[i])} better for ${show(t.costs[i] - t.costs[i - 1], cost.dimension)} more`]] : [])]);
     if (at >= 0) dot.addEventListener("click", () => choose(at));
     svg.append(dot);
@@ -129,5 +132,5 @@ function drawTradeoff() {
   svg.append(s("text", { class: "strong halo", x: sx(t.costs[k]) + 9, y: sy(t.goals[k]) - 7 }, "bend"));
   title(figure, `What a ${cost.name} budget buys: best ${goal.name} from ${show(t.costs[0], cost.dimension)} to ${show(t.costs.at(-1), cost.dimension)}`);
   const last = t.rows.length - 1;
-  note(figure, `Up to the bend at ${show(t.costs[k], cost.dimension)} little buys much: ${times(gain(0, k))} better for ${show(t.costs[k] - t.costs[0], cost.dimension)} more.${k < last ? ` From there to ${show(t.costs[last], cost.dimension)} it takes ${show(t.costs[last] - t.costs[k], cost.dimension)} to become ${times(gain(k, last))} better.` : ""}${cost.limit && cost.limit > t.costs[last] * 1.02 ? ` Beyond that no design found gains anything, up to the budget of ${show(cost.limit, cost.dimension)}.` : ""} Source: ${t.source}.`);
+  note(figure, `${k ? `Up to the bend a little more buys much: with ${show(t.costs[k] - t.costs[0], cost.dimension)} more than the least, ${goal.name} is ${times(gain(0, k))} better.` : ""}${k < last ? ` From the bend at ${show(t.costs[k], cost.dimension)} on it takes another ${show(t.costs[last] - t.costs[k], cost.dimension)} to become ${times(gain(k, last))} better.` : ""}${cost.limit && cost.limit > t.costs[last] * 1.02 ? ` Beyond that no design found gains anything, up to the budget of ${show(cost.limit, cost.dimension)}.` : ""} Source: ${t.source}.`);
 }

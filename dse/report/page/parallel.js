@@ -15,7 +15,7 @@ function drawParallel() {
   const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", style: `width:${width}px;touch-action:pan-x pan-y`, "aria-label": `Parallel coordinates of ${front.rows.length} front designs and ${behind.length} others across ${axes.map((a) => a.title).join(", ")}.` });
   plot.replaceChildren(h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parallel coordinates" }, svg));
   axes.forEach((axis, i) => {
-    axis.at = 40 + (i * (width - 80)) / Math.max(1, axes.length - 1);
+    axis.at = 36 + (i * (width - 98)) / Math.max(1, axes.length - 1);
     if (axis.parameter) axis.scale = linearScale(0, Math.max(1, axis.parameter.values.length - 1), bottom, top);
     else {
       const [low, high] = extent([...front.metrics[axis.name], ...behind.map(([part, k]) => part.metrics[axis.name][k])]);
@@ -50,7 +50,7 @@ function drawParallel() {
     svg.append(zone);
   }
   const count = on.length;
-  note(figure, `${width > plot.clientWidth + 1 ? "Scroll sideways for all axes. " : ""}${anyBrush() ? `${count} of ${front.rows.length} front designs pass the brushes. ` : ""}Drag up or down along an axis to keep the designs that pass there; the front and the table follow. Lines are coloured by ${tone.name} (${show(low, tone.dimension)} dark, ${show(high, tone.dimension)} bright)${behind.length ? `; ${behind.length.toLocaleString("en-US")} of the ${(trials.total - front.total).toLocaleString("en-US")} other trials are grey` : ""}.`);
+  note(figure, `${width > plot.clientWidth + 1 && !isPaper() ? "Scroll sideways for all axes. " : ""}${anyBrush() ? `${count} of ${front.rows.length} front designs pass the brushes. ` : ""}${isPaper() ? "" : "Drag up or down along an axis to keep the designs that pass there; the front and the table follow. "}Lines are coloured by ${tone.name} (${show(low, tone.dimension)} dark, ${show(high, tone.dimension)} bright)${behind.length ? `; ${behind.length.toLocaleString("en-US")} of the ${(trials.total - front.total).toLocaleString("en-US")} other trials are grey` : ""}.`);
   const box = figure.querySelector("[data-controls]");
   box.replaceChildren(...(anyBrush() ? [h("button", { type: "button", onclick: () => { state.brushes = {}; changed("brush"); } }, "Clear brushes")] : []));
   title(figure, "Every design across its parameters: what the front has in common");

@@ -1,5 +1,13 @@
 // The workload on any machine, and what the search says of the space.
 const reuseChoice = { at: 0 };
+// Letters in a row as a span: B, D to F -> "B D–F".
+function spans(letters) {
+  const order = data.designs.map((d) => d.letter), runs = [];
+  for (const at of letters.map((letter) => order.indexOf(letter)).sort((a, b) => a - b)) {
+    if (runs.length && runs.at(-1)[1] === at - 1) runs.at(-1)[1] = at; else runs.push([at, at]);
+  }
+  return runs.map(([a, b]) => (b > a + 1 ? `${order[a]}–${order[b]}` : b > a ? `${order[a]} ${order[b]}` : order[a])).join(" ");
+}
 function drawReuse() {
   const figure = byId("reuse"), r = data.reuse;
   if (!r) { figure.hidden = true; return; }
@@ -19,7 +27,7 @@ function drawReuse() {
   const sx = logScale(lowX, highX, box.left, box.right), sy = logScale(ys[0] / 1.4, ys[1] * 1.4, box.bottom, box.top);
   frame(svg, box, { scale: sx, binary: true, title: "on-chip SRAM", show: (v) => show(v, "bytes") }, { scale: sy, dimension: "traffic", title: "off-chip traffic of one run" });
   const stairs = (points) => { const before = points.filter((p) => p[0] < lowX).at(-1), from = before ? [[lowX, before[1]], ...points.filter((p) => p[0] >= lowX)] : points; return from.filter((p) => p[0] <= highX).map(([x, y], i) => (i ? `H${sx(x)}V${sy(y)}` : `M${sx(x)} ${sy(y)}`)).join("") + `H${box.right}`; };
-  svg.append(s("path", { d: stairs(alone), fill: "none", stroke: "var(--sky)", "stroke-width": 2 }));
+  svg.append(s("path", { d: stairs(alone), fill: "none", stroke: "var(--grey)", "stroke-width": 1.8 }));
   if (kept.length) svg.append(s("path", { d: stairs(kept), fill: "none", stroke: "var(--blue)", "stroke-width": 2.4 }));
   if (c.compulsory_bytes > ys[0] / 1.4 && c.compulsory_bytes < ys[1] * 1.4) svg.append(s("path", { d: `M${box.left} ${sy(c.compulsory_bytes)}H${box.right}`, stroke: "var(--soft)", "stroke-dasharray": "4 4", fill: "none" }), s("text", { class: "halo", x: box.left + 6, y: sy(c.compulsory_bytes) + 15 }, `${width < 560 ? "all" : "every layer's"} operands once: ${show(c.compulsory_bytes, "traffic")}`));
   const groups = [];
@@ -31,12 +39,12 @@ function drawReuse() {
     const [cx, cy] = [sx(group[0].x), sy(group[0].y)];
     const dot = s("circle", { class: "point", cx, cy, r: 5, fill: "var(--orange)", stroke: "var(--card)" });
     svg.append(tipOn(dot, `Design ${group.map((m) => m.letter).join(", ")}`, [["SRAM", show(group[0].x, "bytes")], ["off-chip traffic", show(group[0].y, "traffic")]]));
-    svg.append(s("text", { class: "strong halo", x: cx, y: cy - 10, "text-anchor": "middle" }, group.map((m) => m.letter).join(" ")));
+    svg.append(s("text", { class: "strong halo", x: cx, y: cy - 10, "text-anchor": "middle" }, spans(group.map((m) => m.letter))));
     if (group.some((m) => m.row === front.rows[state.at])) svg.append(s("circle", { class: "ring", cx, cy, r: 9 }));
   }
-  legend(figure, [["var(--blue)", "tensors kept on chip between layers where that saves bytes", "rule"], ["var(--sky)", "each layer alone", "rule"], ["var(--orange)", "lettered designs"]]);
+  legend(figure, [["var(--blue)", "tensors kept on chip between layers where that saves bytes", "rule"], ["var(--grey)", "each layer alone", "rule"], ["var(--orange)", "lettered designs"]]);
   title(figure, `Off-chip traffic against on-chip SRAM: ${c.scenario}`);
-  note(figure, `The least that any mapping moves. ${r.double_buffer ? "Half of the SRAM holds live tiles (double buffering); single-buffered designs stand at twice their SRAM." : "All of the SRAM holds live tiles."}${r.sram_efficiency < 1 ? ` ${show(r.sram_efficiency, "share")} of it acts as a scratchpad.` : ""} The darker line is known at the sizes that the space has.${r.machine_moves_more ? " The machines of this space move more than that: whole array tiles of weights, or weights more than once." : ""}`);
+  note(figure, `The least that any mapping moves. ${r.double_buffer ? "Half of the SRAM holds live tiles (double buffering); single-buffered designs stand at twice their SRAM." : "All of the SRAM holds live tiles."}${r.sram_efficiency < 1 ? ` ${show(r.sram_efficiency, "share")} of it acts as a scratchpad.` : ""} The blue line is known at the sizes of SRAM that the space has.${r.machine_moves_more ? " The machines of this space move more than that: whole array tiles of weights, or weights more than once." : ""}`);
 }
 function reuseControls() {
   const r = data.reuse;
@@ -69,23 +77,27 @@ function drawImportance() {
   legend(figure, goals.map((g, k) => [SERIES[k], g, ""]));
   const tops = goals.map((g) => [g, [...names].sort((a, b) => found.shares[g][b] - found.shares[g][a])[0]]);
   title(figure, `Which parameters matter: ${tops.map(([g, n]) => `${wordsOf(n)} for ${g}`).join(", ")}`);
-  note(figure, `First-order share of the variance of each objective's logarithm (epsilon squared, Kelley 1935) over ${found.ran.toLocaleString("en-US")} ${found.whole ? "designs, all of the space that run" : `designs that run, of ${found.sample.toLocaleString("en-US")} drawn evenly from the whole space`}; ${found.feasible.toLocaleString("en-US")} of them keep the budget. What no parameter explains alone is explained together.`);
+  note(figure, `First-order share of the variance of each objective's logarithm (epsilon squared, Kelley 1935) over ${found.ran.toLocaleString("en-US")} ${found.whole ? "designs, all of the space that run" : found.ran === found.sample ? "designs drawn evenly from the whole space" : `designs that run, of ${found.sample.toLocaleString("en-US")} drawn evenly from the whole space`}; ${found.feasible.toLocaleString("en-US")} of them keep the budget. What no parameter explains alone is explained together.`);
 }
 
 function drawConvergence() {
   const figure = byId("convergence"), grown = data.convergence;
   if (!grown || grown.trials.length < 2) { figure.hidden = true; return; }
-  const most = data.exact ? data.exact.hypervolume : grown.final, known = data.exact || data.search.certificate.kind === "exact", height = 300;
+  const most = grown.exact || grown.final, known = grown.exact || data.search.certificate.kind === "exact", height = 300;
   const shares = grown.hypervolume.map((v) => v / most), final = grown.final / most;
   const half = grown.trials[shares.findIndex((v) => v >= 0.95 * final)];
   const { svg, width } = canvas(figure, height, `Hypervolume of the front over ${grown.trials.at(-1).toLocaleString("en-US")} trials, as a share of the ${known ? "exact" : "final"} front's: 95% of the final one after ${half.toLocaleString("en-US")} trials.`);
-  const box = { left: 52, right: width - 16, top: 30, bottom: height - 46 };
-  const sx = logScale(1, grown.trials.at(-1), box.left, box.right), sy = linearScale(0, 1.05, box.bottom, box.top);
-  frame(svg, box, { scale: sx, title: "trials", show: (v) => v.toLocaleString("en-US") }, { scale: sy, title: `hypervolume, share of the ${known ? "exact" : "final"} front's`, show: (v) => show(v, "share") });
-  svg.append(s("path", { d: `M${box.left} ${sy(1)}H${box.right}`, stroke: known ? "var(--red)" : "var(--soft)", "stroke-dasharray": known ? null : "4 4", fill: "none" }));
+  const box = { left: 58, right: width - 16, top: 34, bottom: height - 46 };
+  // The axis is even in the logarithm of what is missing, down to a tenth of the least that ever was; all of it stands at the top.
+  const missing = shares.map((share) => Math.max(0, 1 - share)), least = Math.max(1e-5, Math.min(0.1, ...missing.filter((gap) => gap > 1e-9)));
+  const part = logScale(least / 10, 1, box.top, box.bottom), sy = (share) => part(Math.min(1, Math.max(1 - share, least / 10)));
+  sy.ticks = () => [0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999].filter((share) => share === 0 || (1 - share > least * 0.3 && (share > 0.5 || sy(0) - sy(0.5) > 15))).concat(1);
+  const written = (share) => `${Number((100 * share).toFixed(3))}%`, sx = logScale(1, grown.trials.at(-1), box.left, box.right);
+  frame(svg, box, { scale: sx, title: "trials", show: (v) => v.toLocaleString("en-US") }, { scale: sy, title: `hypervolume, share of the ${known ? "exact" : "final"} front's`, show: written });
+  svg.append(s("path", { d: `M${box.left} ${sy(1)}H${box.right}`, stroke: known ? "var(--purple)" : "var(--soft)", "stroke-width": 1.8, "stroke-dasharray": known ? null : "4 4", fill: "none" }));
   svg.append(s("path", { class: "line", d: grown.trials.map((t, i) => `${i ? "H" + sx(t) + "V" : "M" + sx(t) + " "}${sy(shares[i])}`).join(""), fill: "none", stroke: "var(--blue)", "stroke-width": 2.2 }));
-  grown.trials.forEach((t, i) => svg.append(tipOn(s("circle", { class: "point", cx: sx(t), cy: sy(shares[i]), r: 3, fill: "var(--blue)" }), `After ${t.toLocaleString("en-US")} trials`, [["hypervolume", sig(grown.hypervolume[i], 4)], ["share", show(shares[i], "share")]])));
-  svg.append(s("text", { class: "halo", x: box.right - 4, y: sy(1) - 7, "text-anchor": "end" }, data.exact ? `exact front (${data.exact.source})` : known ? "exact front" : "front of this run"));
+  grown.trials.forEach((t, i) => svg.append(tipOn(s("circle", { class: "point", cx: sx(t), cy: sy(shares[i]), r: 3, fill: "var(--blue)" }), `After ${t.toLocaleString("en-US")} trials`, [["hypervolume", sig(grown.hypervolume[i], 4)], ["share", written(shares[i])]])));
+  svg.append(s("text", { class: "halo", x: box.right - 4, y: sy(1) - 7, "text-anchor": "end" }, data.exact ? exactName() : known ? "exact front" : "front of this run"));
   title(figure, `How the front grew: 95% of its hypervolume after ${half.toLocaleString("en-US")} of ${grown.trials.at(-1).toLocaleString("en-US")} trials`);
-  note(figure, `Volume in decades of the objectives that the front dominates; sampler ${data.search.sampler}${data.search.seed === null ? "" : `, seed ${data.search.seed}`}. ${data.exact ? `The search reached ${show(final, "share")} of the exact front's volume.` : data.search.certificate.kind === "exact" ? "The whole space was evaluated: this is the exact front." : "The exact front is not known here: dse front finds it, and dse report --exact draws it in."}`);
+  note(figure, `Volume in decades of the objectives that the front dominates; sampler ${data.search.sampler}${data.search.seed === null ? "" : `, seed ${data.search.seed}`}. ${grown.exact && data.search.certificate.kind !== "exact" ? `The search reached ${written(Math.floor(final * 1e5) / 1e5)} of the exact front's volume.` : data.search.certificate.kind === "exact" ? "The whole space was evaluated: this is the exact front." : "The exact front is not known here: dse front finds it, and dse report --exact draws it in."}`);
 }

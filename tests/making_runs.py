@@ -1,4 +1,4 @@
-"""Runs of the command line that tests then read."""
+"""Runs for tests that look at what a command wrote."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ from dse.cli import main
 
 
 def make_run(folder, *arguments):
-    """The folder that a command writes under `folder`/outputs."""
+    """Run the command line in a folder; the folder of the one run that it wrote."""
     before, here = set((folder / "outputs").glob("*")), Path.cwd()
     os.chdir(folder)
     try:
