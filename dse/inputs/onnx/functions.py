@@ -102,17 +102,10 @@ def combine(builder: Builder, operator: Operator, names: Sequence[str], kind: st
         return
     if len(numbers) < len(varying):
         builder.note(BOOKKEEPING)
-    whole = max(numbers, key=lambda value: value.elements)
-    made = builder.elements(operator.outputs[0], operator)
-    if made != whole.elements:
-        message = (
-            f"spreads both of its operands ({', '.join(str(value.shape) for value in numbers)}), and dse has no rule for that"
-        )
-        raise builder.error(operator, message)
     constants = [name for name in names if builder.is_constant(name)]
-    large = [name for name in constants if _elements(builder, operator, name) > whole.shape.channels]
+    operands, large = _operands(builder, operator, numbers, constants)
+    whole = max(operands, key=lambda value: value.elements)
     small = len(large) < len(constants) or len(numbers) < len(varying)
-    operands = [*numbers, *(_large(builder, operator, name, whole) for name in large)]
     facts = frozenset({"causal"}) if any(_is_causal(builder, value) for value in operands) else frozenset[str]()
     if len(operands) == 1:
         per_channel = any(_elements(builder, operator, name) in (whole.shape.channels, 1) for name in constants)
@@ -128,6 +121,39 @@ def combine(builder: Builder, operator: Operator, names: Sequence[str], kind: st
     if small and kind in _WITH_A_CONSTANT:
         result = builder.emit(operator, "elementwise", [result], {"operation": _WITH_A_CONSTANT[kind]})
     builder.finish(operator, _as(result, whole))
+
+
+def _operands(
+    builder: Builder, operator: Operator, numbers: Sequence[Value], constants: Sequence[str]
+) -> tuple[list[Value], list[str]]:
+    """What is combined, with constants of more than a number for each channel as learned tensors, and those constants' names.
+
+    One of them is as large as the result: where none is, the largest is written out in copies.
+    """
+    made = builder.elements(operator.outputs[0], operator)
+    whole = max(numbers, key=lambda value: value.elements)
+    full = next((name for name in constants if _elements(builder, operator, name) == made > whole.elements), None)
+    given = list(numbers)
+    if full is not None:
+        shape = builder.canonical(operator.outputs[0], operator, channels_last=True) or Vector(made)
+        whole = builder.learned(full, shape, operator)
+    elif made != whole.elements:
+        copied = copies(builder, operator, whole, made)
+        given[given.index(whole)] = whole = copied
+    large = [name for name in constants if _elements(builder, operator, name) > whole.shape.channels or name == full]
+    return [*given, *(whole if name == full else _large(builder, operator, name, whole) for name in large)], large
+
+
+def copies(builder: Builder, operator: Operator, value: Value, made: int) -> Value:
+    """A value written out as often as a tensor of `made` elements holds it: read once, written in full."""
+    times, odd = divmod(made, value.elements)
+    if odd or not times:
+        raise builder.error(operator, f"cannot spread {value.shape} over {made:,} numbers")
+    row = builder.view(value, Image(1, 1, value.elements), operator)
+    copied = builder.emit(operator, "resize", [row], {"size": [times, value.elements]}, hint="")
+    shape = builder.canonical(operator.outputs[0], operator, channels_last=value.channels_last)
+    fits = shape is not None and shape.elements == made
+    return builder.view(copied, shape if fits and shape is not None else Vector(made), operator)
 
 
 def _as(value: Value, whole: Value) -> Value:
