@@ -66,7 +66,7 @@ def rotary_embedding(builder: Builder, operator: Operator) -> None:
     """RotaryEmbedding: pairs of numbers turned by their position's angle, four products and two sums for two elements."""
     value = builder.value(operator.input(0), operator)
     for operation in ("scale", "scale", "shift"):
-        value = builder.emit(operator, "elementwise", [value], {"operation": operation})
+        value = builder.emit(operator, "elementwise", [value], {"operation": operation}, facts=frozenset({"rotary"}))
     builder.finish(operator, value)
 
 

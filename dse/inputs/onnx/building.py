@@ -270,9 +270,10 @@ class Builder:
             raise self.error(operator, f"makes {made:,} numbers a sample in the file, but {value.elements:,} by the rules of dse")
         self._values[name] = value
 
-    def note(self, what: str) -> None:
+    def note(self, what: str, times: int = 1) -> None:
         """Count something that is left out, to be said in the notes."""
-        self.aside[what] += 1
+        if times:
+            self.aside[what] += times
 
     def error(self, operator: Operator, message: str, remedy: str | None = None) -> InputError:
         """What is wrong, with the operator that it is about."""

@@ -103,6 +103,9 @@ def combine(builder: Builder, operator: Operator, names: Sequence[str], kind: st
     if len(numbers) < len(varying):
         builder.note(BOOKKEEPING)
     constants = [name for name in names if builder.is_constant(name)]
+    if len(numbers) == 1 and all(_elements(builder, operator, name) == 1 for name in constants):
+        _with_numbers(builder, operator, numbers[0], kind)
+        return
     operands, large = _operands(builder, operator, numbers, constants)
     whole = max(operands, key=lambda value: value.elements)
     small = len(large) < len(constants) or len(numbers) < len(varying)
@@ -121,6 +124,15 @@ def combine(builder: Builder, operator: Operator, names: Sequence[str], kind: st
     if small and kind in _WITH_A_CONSTANT:
         result = builder.emit(operator, "elementwise", [result], {"operation": _WITH_A_CONSTANT[kind]})
     builder.finish(operator, _as(result, whole))
+
+
+def _with_numbers(builder: Builder, operator: Operator, value: Value, kind: str) -> None:
+    """`kind` of a tensor and single numbers; copies that an Expand promises are all the same, and so one of them is counted."""
+    facts = {"scalar", "affine"} if kind in _WITH_A_CONSTANT else {"scalar"}
+    if _is_causal(builder, value):
+        facts.add("causal")
+    keys = {"operation": _WITH_A_CONSTANT.get(kind, kind)}
+    builder.set(operator.outputs[0], builder.emit(operator, "elementwise", [value], keys, facts=frozenset(facts)))
 
 
 def _operands(

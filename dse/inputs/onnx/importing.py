@@ -17,6 +17,7 @@ from dse.inputs.onnx.inference import constant_names, read_graph
 from dse.inputs.onnx.naming import input_names, layer_names
 from dse.inputs.onnx.patterns import join_patterns
 from dse.inputs.onnx.reading import read_model
+from dse.inputs.onnx.rotary import join_rotations
 from dse.inputs.onnx.rules import apply_rules
 from dse.inputs.onnx.tidying import in_order, tidied, used_inputs
 from dse.inputs.wording import near_miss
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _NAMELESS = ("", "main_graph", "torch_jit", "torch-jit-export", "graph", "main")
 """What exporters call a graph that has no name."""
+
+ANGLES = "tables of the angles of rotary positions are not counted"
 
 
 def import_onnx(
@@ -62,8 +65,10 @@ def import_onnx(
     formats: list[Mapping[str, str]] = []
     for sizes in choices:
         graph = read_graph(model, inputs, sizes, str(path))
+        rotations = join_rotations(graph)
         join_patterns(graph)
         builder = Builder(graph)
+        builder.note(ANGLES, rotations)
         give_inputs(builder, inputs)
         apply_rules(builder, ignored)
         networks.append(_network(builder, sizes, suite, title, precision))
