@@ -17,6 +17,8 @@ from dse.workload.shapes import Sequence as Steps
 
 _BETWEEN = ("elementwise", "add", "multiply", "activation")
 MOST_BETWEEN = 8
+_KEPT = ("heads", "kv_heads", "causal", "context", "window")
+"""Keys that an attention has with its projections and without."""
 
 
 def join_products(layers: Layers) -> int:
@@ -155,7 +157,7 @@ def _project(layers: Layers, core: Emitted) -> None:
         return
     queries = layers.shape(core.reads[0])
     width = core.keys.get("head_features") or queries.channels // core.keys["heads"]
-    keys = {name: item for name, item in core.keys.items() if name in ("heads", "kv_heads", "causal", "context") and item}
+    keys = {name: item for name, item in core.keys.items() if name in _KEPT and item}
     if width * core.keys["heads"] != source.features:
         keys["head_features"] = width
     keys = {"in": source.features, **keys} | ({"rotary": True} if turned else {})

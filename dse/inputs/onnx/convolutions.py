@@ -14,20 +14,20 @@ from dse.workload.shapes import Sequence as Steps
 
 def convolution(builder: Builder, operator: Operator) -> None:
     """Conv: x (N x C x ...), filters (K x C/g x ...), bias."""
-    convolve(builder, operator, operator.input(0), operator.input(1))
+    builder.finish(operator, convolve(builder, operator, operator.input(0), operator.input(1)))
 
 
 def integer_convolution(builder: Builder, operator: Operator) -> None:
     """ConvInteger has the operands of Conv; its zero points are constants."""
-    convolve(builder, operator, operator.input(0), operator.input(1))
+    builder.finish(operator, convolve(builder, operator, operator.input(0), operator.input(1)))
 
 
 def quantised_convolution(builder: Builder, operator: Operator) -> None:
     """QLinearConv: x, its scale and zero point, then the filters and theirs."""
-    convolve(builder, operator, operator.input(0), operator.input(3))
+    builder.finish(operator, convolve(builder, operator, operator.input(0), operator.input(3)))
 
 
-def convolve(builder: Builder, operator: Operator, data: str | None, weights: str | None) -> None:
+def convolve(builder: Builder, operator: Operator, data: str | None, weights: str | None) -> Value:
     """A convolution of `data` with constant filters, over one or two sides."""
     filters = _filters(builder, operator, weights)
     value, shape, pads = _padded_input(builder, operator, data)
@@ -46,7 +46,7 @@ def convolve(builder: Builder, operator: Operator, data: str | None, weights: st
     kind = "conv1d" if len(kernel) == 1 else "depthwise_conv2d" if depthwise else "conv2d"
     made = builder.emit(operator, kind, [_spatial(builder, operator, value, shape)], keys, channels_last=False)
     note_formats(builder, made, data, weights)
-    builder.finish(operator, made)
+    return made
 
 
 def transposed_convolution(builder: Builder, operator: Operator) -> None:

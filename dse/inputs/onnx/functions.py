@@ -296,9 +296,6 @@ RULES: Mapping[str, Any] = {
     **dict.fromkeys(METHODS, normalisation),
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax", "com.microsoft.QLinearSoftmax"), softmax),
     **dict.fromkeys(REDUCTIONS, reduction),
-    **dict.fromkeys(
-        ("com.microsoft.SkipLayerNormalization", "com.microsoft.SkipSimplifiedLayerNormalization"), skip_normalisation
-    ),
     **dict.fromkeys(("com.microsoft.QLinearAdd", "com.microsoft.QLinearMul"), quantised_pair),
     "Clip": clip,
     "DynamicQuantizeLinear": dynamic_quantisation,

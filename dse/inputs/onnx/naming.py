@@ -12,7 +12,7 @@ from dse.inputs.writer import layer_name
 _WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN", "LayerNormalization"})
 _OPERATORS = frozenset((*RULES, *FOLDED))
 _TOLD = ("matmul", "attention")
-"""Words of layers whose own weights, if they have any, are not those of a product alone: the name of their module is not theirs."""
+"""Words of layers that a name of a module does not tell, since they are a part of it."""
 _NUMBERS = re.compile(r"(_\d+)?(_output(_\d+)?)?$")
 """What exporters put behind the name of an operator."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
 from dse.errors import Place, Problem, UnsupportedLayer
-from dse.inputs.onnx import attention, convolutions, functions, movement, products, recurrence
+from dse.inputs.onnx import attention, convolutions, functions, movement, products, recurrence, runtime
 from dse.inputs.onnx.building import Builder
 from dse.inputs.onnx.graph import Operator
 from dse.inputs.wording import near_miss
@@ -16,6 +16,7 @@ Rule = Callable[[Builder, Operator], None]
 RULES: Mapping[str, Rule] = {
     **functions.RULES,
     **movement.RULES,
+    **runtime.RULES,
     "Conv": convolutions.convolution,
     "ConvInteger": convolutions.integer_convolution,
     "QLinearConv": convolutions.quantised_convolution,
@@ -36,6 +37,7 @@ RULES: Mapping[str, Rule] = {
     "RNN": recurrence.recurrent,
     "Attention": attention.attention,
     "RotaryEmbedding": attention.rotary_embedding,
+    "com.microsoft.RotaryEmbedding": attention.rotary_embedding,
 }
 
 
