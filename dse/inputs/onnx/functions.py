@@ -26,11 +26,15 @@ UNARY: Mapping[str, str] = {
     "Reciprocal": "reciprocal",
     "Erf": "error_function", "Sin": "sine", "Cos": "cosine", "Floor": "round", "Ceil": "round", "Round": "round", "Sign": "sign",
     "Not": "compare", "IsNaN": "compare", "IsInf": "compare", "CumSum": "shift", "Softsign": "divide", "Tan": "sine",
+    "Asin": "sine", "Acos": "sine", "Atan": "sine", "Sinh": "exponential", "Cosh": "exponential", "Asinh": "logarithm",
+    "Acosh": "logarithm", "Atanh": "logarithm", "Shrink": "choose", "BitwiseNot": "compare", "Trilu": "choose",
+    "CumProd": "scale",
 }  # fmt: skip
 BINARY: Mapping[str, str] = {
     "Sub": "subtract", "Div": "divide", "Max": "maximum", "Min": "minimum", "Pow": "power", "Mod": "divide", "BitShift": "scale",
     "Equal": "compare", "Greater": "compare", "GreaterOrEqual": "compare", "Less": "compare", "LessOrEqual": "compare",
     "And": "compare", "Or": "compare", "Xor": "compare", "Where": "choose", "Mean": "shift",
+    "BitwiseAnd": "compare", "BitwiseOr": "compare", "BitwiseXor": "compare",
 }  # fmt: skip
 SUMS, PRODUCTS = ("Add", "Sum"), ("Mul",)
 _WITH_A_CONSTANT = {"add": "shift", "multiply": "scale", "subtract": "shift", "divide": "scale"}

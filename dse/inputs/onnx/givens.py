@@ -83,9 +83,9 @@ def _is_looked_up(graph: Graph, name: str) -> bool:
             continue
         seen.add(tensor)
         for operator in graph.readers.get(tensor, ()):
-            if any(operator.input(place) == tensor for place in _LOOK_UPS.get(operator.type, ())):
-                if operator.type != "Gather" or operator.input(0) in graph.constant:
-                    return True
+            is_place = any(operator.input(place) == tensor for place in _LOOK_UPS.get(operator.type, ()))
+            if is_place and (operator.type != "Gather" or operator.input(0) in graph.constant):
+                return True
             if operator.type in _PASSING:
                 waiting += [each for each in operator.outputs if each]
     return False

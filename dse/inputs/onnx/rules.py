@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
 from dse.errors import Place, Problem, UnsupportedLayer
-from dse.inputs.onnx import attention, convolutions, functions, movement, products, recurrence, runtime
+from dse.inputs.onnx import attention, convolutions, functions, movement, products, recurrence, runtime, selecting
 from dse.inputs.onnx.building import Builder
 from dse.inputs.onnx.graph import Operator
 from dse.inputs.wording import near_miss
@@ -17,6 +17,7 @@ RULES: Mapping[str, Rule] = {
     **functions.RULES,
     **movement.RULES,
     **runtime.RULES,
+    **selecting.RULES,
     "Conv": convolutions.convolution,
     "ConvInteger": convolutions.integer_convolution,
     "QLinearConv": convolutions.quantised_convolution,
@@ -25,6 +26,8 @@ RULES: Mapping[str, Rule] = {
     "AveragePool": convolutions.pool,
     "GlobalAveragePool": convolutions.global_pool,
     "GlobalMaxPool": convolutions.global_pool,
+    "LpPool": convolutions.norm_pool,
+    "GlobalLpPool": convolutions.norm_pool,
     "com.microsoft.QLinearGlobalAveragePool": convolutions.global_pool,
     "Gemm": products.general_product,
     "com.microsoft.QGemm": products.quantised_general_product,
@@ -39,6 +42,9 @@ RULES: Mapping[str, Rule] = {
     "RotaryEmbedding": attention.rotary_embedding,
     "com.microsoft.RotaryEmbedding": attention.rotary_embedding,
 }
+
+AFTERWARDS = ("NonMaxSuppression", "NonZero", "Unique", "Compress")
+"""Operators whose results have no size beforehand."""
 
 
 def apply_rules(builder: Builder, ignored: AbstractSet[str]) -> None:
@@ -65,6 +71,8 @@ def _problem(builder: Builder, operator: Operator) -> Problem:
     same = [each for each in builder.graph.operators if each.type == operator.type]
     times = "" if len(same) == 1 else f" (and {len(same) - 1} more of its kind)"
     remedy = f"{near_miss(operator.type, RULES)}--allow ignore:{operator.type} leaves it out, uncounted"
+    if operator.type in AFTERWARDS:
+        remedy = f"how much it makes is known at run time alone: export the model without what selects its results; {remedy}"
     return Problem(f"{operator.said}{times}: dse has no rule for this operator", Place(builder.graph.file), remedy)
 
 
