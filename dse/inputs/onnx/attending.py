@@ -144,10 +144,8 @@ def _place_core(layers: Layers, core: _Core) -> None:
 def _project(layers: Layers, core: Emitted) -> None:
     """Take the linear layers around an attention into it, where they are what its projections are."""
     output = layers.sole_reader(core.number)
-    made = [_projection(layers, number, core) for number in core.reads]
+    made = [found for number in core.reads if (found := _projection(layers, number, core)) is not None]
     if len(made) != 3 or output is None or output.kind != "linear" or "activation" in output.keys:
-        return
-    if made[0] is None or made[1] is None or made[2] is None:
         return
     (query, turned), (key, keys_turned), (value, values_turned) = made
     if key != value or turned != keys_turned or values_turned:
