@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dse.inputs.joining.volumes import Windows
 from dse.inputs.onnx.building import Builder, Value
 from dse.inputs.onnx.formats import note_formats
 from dse.inputs.onnx.graph import Operator
-from dse.inputs.onnx.volumes import Windows, over_volume
+from dse.inputs.onnx.volumes import over_volume
 from dse.workload.shapes import Image
 from dse.workload.shapes import Sequence as Steps
 

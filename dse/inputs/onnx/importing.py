@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dse.errors import InputError, Place, Problem
-from dse.inputs.onnx.building import Builder, Emitted, sides
+from dse.inputs.joining.emitted import Emitted
+from dse.inputs.joining.tidying import in_order, tidied, used_inputs
+from dse.inputs.onnx.building import Builder, sides
 from dse.inputs.onnx.dimensions import Sizes, choose_sizes, given_inputs, parse_dims
 from dse.inputs.onnx.formats import Formats, formats_of
 from dse.inputs.onnx.givens import give_inputs
@@ -19,7 +21,6 @@ from dse.inputs.onnx.patterns import join_patterns
 from dse.inputs.onnx.reading import read_model
 from dse.inputs.onnx.rotary import join_rotations
 from dse.inputs.onnx.rules import apply_rules
-from dse.inputs.onnx.tidying import in_order, tidied, used_inputs
 from dse.inputs.wording import near_miss
 from dse.inputs.workloads import MAX_LAYERS
 from dse.inputs.writer import Imported, suite_name, write_workload
@@ -102,7 +103,7 @@ def _network(builder: Builder, sizes: Sizes, suite: str, title: str, asked: str 
     """The layers of one choice of sizes as a network."""
     formats = formats_of(builder, asked)
     results = [value.layer for name in builder.graph.outputs if (value := builder.known(name)) is not None and value.layer >= 0]
-    layers = tidied(builder, results)
+    layers = tidied(builder.layers, results, builder.inputs, builder.aside)
     ordered = in_order(layers)
     if not ordered:
         raise builder.graph.error("computes nothing of its inputs: its results are constants, or the inputs themselves")

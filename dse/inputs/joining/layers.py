@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from dse.inputs.onnx.building import Emitted
+from dse.inputs.joining.emitted import Emitted
 from dse.workload.shapes import Shape
 
 

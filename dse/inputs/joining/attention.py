@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dse.inputs.onnx.building import Emitted
-from dse.inputs.onnx.layers import Layers
+from dse.inputs.joining.emitted import Emitted
+from dse.inputs.joining.layers import Layers
 from dse.workload.shapes import Sequence as Steps
 
 _BETWEEN = ("elementwise", "add", "multiply", "activation")
