@@ -300,7 +300,7 @@ def test_an_operator_without_a_rule_is_named_with_its_place():
     said = refused("Sorted", "1x8", UnsupportedLayer)
     assert "the operator 'sort', in ranker (Ranker), has no rule\n    --allow ignore:sort" in said
     found = import_torch(f"{FILE}:Sorted", ["1x8"], allow=["ignore:sort"])
-    assert found.notes == ("sort in ranker is counted as nothing",)
+    assert found.notes == ("Sort in ranker is counted as nothing.",)
     assert workload_from(read_text(found.text)).networks[0].macs() == 128
 
 

@@ -17,6 +17,8 @@ from dse.workload.shapes import Sequence as Steps
 
 _BETWEEN = ("elementwise", "add", "multiply", "activation")
 MOST_BETWEEN = 8
+_ON_THE_WAY = frozenset({"rotary", "scalar"})
+"""What may stand between a projection and its attention: a rotation by position, a scale by one number."""
 _KEPT = ("heads", "kv_heads", "causal", "context", "window")
 """Keys that an attention has with its projections and without."""
 
@@ -188,8 +190,9 @@ def _projection(layers: Layers, number: int, core: Emitted) -> tuple[int, bool] 
     """
     reader, turned = core, False
     layer = layers.by_number.get(number)
-    while layer is not None and "rotary" in layer.facts and layers.sole_reader(number, handed_out=True) is reader:
-        reader, number, turned = layer, layer.reads[0], True
+    while layer is not None and layer.facts & _ON_THE_WAY and layers.sole_reader(number, handed_out=True) is reader:
+        turned |= "rotary" in layer.facts
+        reader, number = layer, layer.reads[0]
         layer = layers.by_number.get(number)
     if layer is None or layers.sole_reader(number, handed_out=True) is not reader:
         return None
@@ -226,6 +229,6 @@ def _is_cut_for(layers: Layers, whole: Emitted, core: Emitted) -> bool:
 def _reaches(layers: Layers, number: int, core: Emitted) -> bool:
     """Whether an attention alone reads a layer, turned by its positions or as it is."""
     reader = layers.sole_reader(number, handed_out=True)
-    while reader is not None and reader is not core and "rotary" in reader.facts:
+    while reader is not None and reader is not core and reader.facts & _ON_THE_WAY:
         reader = layers.sole_reader(reader.number, handed_out=True)
     return reader is core

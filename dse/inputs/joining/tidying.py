@@ -36,8 +36,21 @@ def tidied(
     drop_reshapes(layers)
     join_projections(layers)
     drop_unread(layers)
+    take_last(layers)
     stack(layers)
     return layers
+
+
+def take_last(layers: Layers) -> None:
+    """Recurrent layers of which the last step alone is read hand on nothing else."""
+    for number in sorted(layers.by_number):
+        layer = layers.by_number.get(number)
+        if layer is None or layer.kind not in RECURRENT or "returns" in layer.keys:
+            continue
+        reader = layers.sole_reader(number)
+        if reader is not None and reader.kind == "select" and reader.keys.get("steps", "last") == "last":
+            layer.keys["returns"], layer.shape = "last", reader.shape
+            layers.replace(reader.number, number)
 
 
 def drop_reshapes(layers: Layers) -> None:

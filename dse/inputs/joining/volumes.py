@@ -46,6 +46,14 @@ class WindowSide:
         """Whether the window is one element here that meets each once."""
         return self.taps == self.stride == 1 and not any(self.pads)
 
+    def made(self) -> int:
+        """How many places a window has here."""
+        return (self.extent + sum(self.pads) - (self.taps - 1) * self.dilation - 1) // self.stride + 1
+
+
+PASSED = WindowSide(1, 1, 1, 1, (0, 0))
+"""A side of 1."""
+
 
 def joined_sides(windows: Windows) -> list[WindowSide]:
     """The sides, those next to each other that a window passes as one."""

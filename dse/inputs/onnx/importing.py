@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from dse.errors import InputError, Place, Problem
 from dse.inputs.joining.emitted import Emitted
+from dse.inputs.joining.patterns import join_patterns
+from dse.inputs.joining.rotary import ANGLES, join_rotations
 from dse.inputs.joining.tidying import in_order, tidied, used_inputs
 from dse.inputs.onnx.building import Builder, sides
 from dse.inputs.onnx.dimensions import Sizes, choose_sizes, given_inputs, parse_dims
@@ -17,9 +19,7 @@ from dse.inputs.onnx.formats import Formats, formats_of
 from dse.inputs.onnx.givens import give_inputs
 from dse.inputs.onnx.inference import constant_names, read_graph
 from dse.inputs.onnx.naming import input_names, layer_names
-from dse.inputs.onnx.patterns import join_patterns
 from dse.inputs.onnx.reading import read_model
-from dse.inputs.onnx.rotary import join_rotations
 from dse.inputs.onnx.rules import apply_rules
 from dse.inputs.wording import near_miss
 from dse.inputs.workloads import MAX_LAYERS
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 _NAMELESS = ("", "main_graph", "torch_jit", "torch-jit-export", "graph", "main")
 """What exporters call a graph that has no name."""
-
-ANGLES = "tables of the angles of rotary positions are not counted"
 
 
 def import_onnx(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dse.inputs.joining.volumes import NO_RULE, Windows, WindowSide, joined_sides
+from dse.inputs.joining.volumes import NO_RULE, PASSED, Windows, joined_sides
 from dse.inputs.onnx.building import Builder, Value
 from dse.inputs.onnx.graph import Operator
 from dse.workload.shapes import Image
@@ -25,7 +25,7 @@ def over_volume(
     sides = joined_sides(windows)
     if len(sides) > 2:
         raise builder.error(operator, NO_RULE)
-    height, width = (WindowSide(1, 1, 1, 1, (0, 0)), *sides)[-2:]
+    height, width = (PASSED, *sides)[-2:]
     image = builder.view(value, Image(channels, height.extent, width.extent), operator)
     keys = {
         "in": channels,

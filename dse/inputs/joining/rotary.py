@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dse.inputs.onnx.graph import Graph, Operator
 
+ANGLES = "tables of the angles of rotary positions are not counted"
+
 
 def join_rotations(graph: Graph) -> int:
     """Put a RotaryEmbedding in the place of each rotation that is written out; how many there were.
@@ -31,7 +33,7 @@ def join_rotations(graph: Graph) -> int:
 def _rotation(graph: Graph, total: Operator) -> tuple[str, set[int]] | None:
     """What a sum turns by angles, and the operators that do it but for the sum itself."""
     terms = [_maker(graph, name, total) for name in total.inputs]
-    if any(term is None or term.type != "Mul" for term in terms):
+    if len(terms) != 2 or any(term is None or term.type != "Mul" for term in terms):
         return None
     for one, two in (terms, terms[::-1]):
         assert one is not None
