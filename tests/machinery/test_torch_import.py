@@ -225,8 +225,8 @@ def test_the_same_network_by_hand_takes_as_long(name):
     assert list(mine.layers["dram_bytes"]) == list(other.layers["dram_bytes"])
 
 
-def given_tensors(name):
-    for text in INPUTS[name].split(","):
+def given_tensors(inputs):
+    for text in inputs.split(","):
         shape, _, kind = text.partition(":")
         sides = [1 if side == "B" else int(side) for side in shape.split("x")]
         yield torch.empty(sides, device="meta", dtype=torch.long if kind == "int" else None)
@@ -237,7 +237,7 @@ def torch_macs(name):
     with torch.device("meta"):
         module = getattr(torch_networks, name)().eval()
     with FlopCounterMode(display=False) as counter:
-        module(*given_tensors(name))
+        module(*given_tensors(INPUTS[name]))
     return counter.get_total_flops() / 2
 
 

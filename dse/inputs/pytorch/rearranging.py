@@ -210,7 +210,7 @@ def cat(builder: Builder, operation: Operation) -> Known:
             names.append(builder.as_shape(value, wanted, operation))
         elif isinstance(each, Constant):
             names.append(builder.learned(each, wanted, operation))
-    along = {} if side == "channels" else {"along": side}
+    along: dict[str, Any] = {} if side == "channels" else {"along": side}
     return builder.add(operation, "concat", names, with_side(shape, side, operation.dims[at]), **along)
 
 
