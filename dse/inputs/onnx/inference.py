@@ -146,13 +146,13 @@ class _Reader:
         return all(shape is None or np.prod(shape, dtype=float) <= MOST_ELEMENTS for shape in shapes)
 
     def _constant_node(self, node: Proto) -> None:
-        from onnx import helper, numpy_helper
+        from onnx import TensorProto, helper, numpy_helper
 
         (attribute,) = list(node.attribute)[:1] or [None]
-        name = str(node.output[0])
-        if attribute is None:
+        name = str(node.output[0]) if node.output else ""
+        value = None if attribute is None else helper.get_attribute_value(attribute)
+        if attribute is None or value is None or (attribute.name == "value" and not isinstance(value, TensorProto)):
             raise self._error(f"the Constant {name!r} has no value", "export the model again")
-        value = helper.get_attribute_value(attribute)
         if attribute.name == "sparse_value":
             self._constant.add(name)
             self._know(name, value.values.data_type, value.dims)
@@ -163,7 +163,11 @@ class _Reader:
             self._know(name, 8, [1])
         else:
             dtype = np.int64 if "int" in attribute.name else np.float32
-            self._constant_tensor(name, numpy_helper.from_array(np.asarray(value, dtype=dtype)))
+            try:
+                array = np.asarray(value, dtype=dtype)
+            except (TypeError, ValueError):
+                raise self._error(f"the Constant {name!r} has no value", "export the model again") from None
+            self._constant_tensor(name, numpy_helper.from_array(array))
 
     def _infer(self, node: Proto, operator: Operator, domain: str) -> None:
         """What the outputs are, by the onnx package, else by what the file states of them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
-from dse.errors import Place, Problem, UnsupportedLayer
+from dse.errors import InputError, Place, Problem, UnsupportedLayer
 from dse.inputs.onnx import attention, convolutions, functions, movement, products, recurrence, runtime, selecting
 from dse.inputs.onnx.building import Builder
 from dse.inputs.onnx.graph import Operator
@@ -62,9 +62,20 @@ def apply_rules(builder: Builder, ignored: AbstractSet[str]) -> None:
                 problems.append(_problem(builder, operator))
             lacking.add(operator.type)
         elif not lacking:
-            RULES[operator.type](builder, operator)
+            _apply(builder, operator)
     if problems:
         raise UnsupportedLayer(problems)
+
+
+def _apply(builder: Builder, operator: Operator) -> None:
+    """Make the layers of an operator. What its rule does not expect of it (a missing attribute, a negative size) is said."""
+    try:
+        RULES[operator.type](builder, operator)
+    except InputError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        message = f"is damaged, or given in a form that dse has no rule for ({type(error).__name__}: {error})"
+        raise builder.error(operator, message, "export the model again") from error
 
 
 def _problem(builder: Builder, operator: Operator) -> Problem:
