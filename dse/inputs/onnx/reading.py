@@ -25,6 +25,14 @@ _OTHERS = (
         "looks like a zip file (a PyTorch checkpoint, perhaps)",
         "export it: torch.onnx.export(model, inputs, 'model.onnx')",
     ),
+    *(
+        (
+            bytes((0x80, protocol)),
+            "looks like a pickle (an old PyTorch checkpoint, perhaps), which dse does not open",
+            "export it: torch.onnx.export(model, inputs, 'model.onnx')",
+        )
+        for protocol in range(2, 6)
+    ),
     (b"\x89HDF", "is an HDF5 file (a Keras model, perhaps)", "convert it with tf2onnx"),
     (b"\x89PNG", "is a picture", None),
     (b"\x1f\x8b", "is a gzip file", "unpack it first"),
