@@ -13,7 +13,7 @@ from dse.inputs.onnx.importing import import_onnx
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 NUMBERS = (0, -1, 1, 7, 2**31, 2**62)
 OPERATORS = ("MatMul", "Reshape", "Slice", "Loop", "Add", "Foo", "Gather", "Attention", "Conv", "Concat", "Pad", "LSTM", "TopK")
-MUTATIONS = 1000
+MUTATIONS = 400
 MOST_S = 20
 
 
@@ -60,7 +60,7 @@ def changed_field(rng, raw):
     return model.SerializeToString()
 
 
-@pytest.mark.parametrize("name", ["light_squeezenet", "light_shufflenet", "light_inception_v1"])
+@pytest.mark.parametrize("name", ["light_bvlc_alexnet", "light_squeezenet"])
 def test_what_is_damaged_is_said(name, tmp_path):
     rng, raw = random.Random(7), (LIGHT / f"{name}.onnx").read_bytes()
     path, read = tmp_path / "damaged.onnx", 0
