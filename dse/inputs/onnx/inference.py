@@ -146,12 +146,12 @@ class _Reader:
         return all(shape is None or np.prod(shape, dtype=float) <= MOST_ELEMENTS for shape in shapes)
 
     def _constant_node(self, node: Proto) -> None:
-        from onnx import TensorProto, helper, numpy_helper
+        from onnx import helper, numpy_helper
 
         (attribute,) = list(node.attribute)[:1] or [None]
         name = str(node.output[0]) if node.output else ""
-        value = None if attribute is None else helper.get_attribute_value(attribute)
-        if attribute is None or value is None or (attribute.name == "value" and not isinstance(value, TensorProto)):
+        value: Any = None if attribute is None else helper.get_attribute_value(attribute)
+        if attribute is None or value is None or (attribute.name == "value" and not _is_tensor(value)):
             raise self._error(f"the Constant {name!r} has no value", "export the model again")
         if attribute.name == "sparse_value":
             self._constant.add(name)
@@ -316,6 +316,12 @@ class _Reader:
             stored=self._stored,
             batch=self._batch,
         )
+
+
+def _is_tensor(value: Any) -> bool:  # noqa: ANN401 - whatever an attribute holds
+    from onnx import TensorProto
+
+    return isinstance(value, TensorProto)
 
 
 def _as_standard(node: Proto) -> Proto:

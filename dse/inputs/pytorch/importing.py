@@ -14,6 +14,7 @@ from dse.inputs.pytorch import pointwise as _pointwise  # what they register is 
 from dse.inputs.pytorch import pooling as _pooling
 from dse.inputs.pytorch import products as _products
 from dse.inputs.pytorch import rearranging as _rearranging
+from dse.inputs.pytorch import reducing as _reducing
 from dse.inputs.pytorch import sequences as _sequences
 from dse.inputs.pytorch.building import INPUT, Builder, shape_keys
 from dse.inputs.pytorch.loading import load_module
@@ -27,7 +28,7 @@ from dse.inputs.writer import Imported, layer_name, suite_name, write_workload
 from dse.units import FLOATING_FORMATS, FORMAT_BITS
 from dse.workload.shapes import Image, Sequence, Shape, Tokens, Vector
 
-del _pointwise, _pooling, _products, _rearranging, _sequences
+del _pointwise, _pooling, _products, _rearranging, _reducing, _sequences
 
 ALONG_CHANNELS = ("conv1d", "conv_transpose1d", "max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "batch_norm")
 """Operators to which the second dimension of three is the features."""
