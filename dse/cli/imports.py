@@ -23,6 +23,17 @@ WrittenOption = Annotated[
 NameOption = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Name of the suite and its network; default: the file's.")
 ]
+BatchesOption = Annotated[
+    str, typer.Option("--batches", metavar="B[,B...]", help="Samples (images, sequences) that run together.")
+]
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="ignore:OP", help="Leave out operators that have no rule. May be repeated."),
+]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option("--precision", metavar="FORMAT", help="Number format of weights and activations; default: int8."),
+]
 SpaceNameOption = Annotated[str, typer.Option("--space", "-s", metavar="SPACE", help="Search space that the file names.")]
 
 
@@ -34,14 +45,8 @@ def import_onnx_file(
         list[str] | None,
         typer.Option("--dim", metavar="NAME=N", help="Size of a symbolic dimension: batch=1,8,32, seq=128. May be repeated."),
     ] = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option("--allow", metavar="ignore:OP", help="Leave out operators that have no rule. May be repeated."),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option("--precision", metavar="FORMAT", help="Number format of weights and activations; default: int8."),
-    ] = None,
+    allow: AllowOption = None,
+    precision: PrecisionOption = None,
     name: NameOption = None,
     space: SpaceNameOption = "edge",
 ) -> None:
@@ -66,7 +71,7 @@ def import_huggingface_config(
         str | None,
         typer.Option("--decode", metavar="N[,N...]", help="Context at whose end one token is written, that token counted."),
     ] = None,
-    batches: Annotated[str, typer.Option("--batches", metavar="B[,B...]", help="Sequences that run together.")] = "1",
+    batches: BatchesOption = "1",
     precision: Annotated[
         str | None,
         typer.Option("--precision", metavar="FORMAT", help="Number format of weights and activations; default: the config's."),
@@ -110,15 +115,9 @@ def import_torch_module(
         ),
     ],
     output: WrittenOption = None,
-    batches: Annotated[str, typer.Option("--batches", metavar="B[,B...]", help="Samples that run together.")] = "1",
-    allow: Annotated[
-        list[str] | None,
-        typer.Option("--allow", metavar="ignore:OP", help="Leave out operators that have no rule. May be repeated."),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option("--precision", metavar="FORMAT", help="Number format of weights and activations; default: int8."),
-    ] = None,
+    batches: BatchesOption = "1",
+    allow: AllowOption = None,
+    precision: PrecisionOption = None,
     name: NameOption = None,
     space: SpaceNameOption = "edge",
 ) -> None:

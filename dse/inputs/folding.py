@@ -144,6 +144,8 @@ class _Run:
             if self._kinds[index] != self._kinds[index + shift]:
                 return False
             first, other = self._reads[index], self._reads[index + shift]
+            if first.keys() != other.keys():
+                return False
             for key, sources in first.items():
                 if len(sources) != len(other[key]):
                     return False

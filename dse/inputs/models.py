@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from dse.errors import InputError, Place, Problem
 from dse.inputs.document import Document, read_document, read_text
 
 
@@ -15,7 +16,18 @@ def _onnx(path: Path) -> str:
     return import_onnx(path, free_batch=True)
 
 
-READERS: Mapping[str, Callable[[Path], str]] = {".onnx": _onnx}
+def _checkpoint(path: Path) -> str:
+    message = "holds the numbers of a model and not what is done with them, and may hold code; dse does not open it"
+    remedy = (
+        "export it to ONNX (torch.onnx.export), or name what makes the module: dse import torch nets.py:make --input 1x3x224x224"
+    )
+    raise InputError(Problem(message, Place(str(path)), remedy))
+
+
+READERS: Mapping[str, Callable[[Path], str]] = {
+    ".onnx": _onnx,
+    **dict.fromkeys((".pt", ".pth", ".ckpt", ".safetensors", ".pkl", ".h5", ".keras", ".pb", ".tflite"), _checkpoint),
+}
 """What makes a workload file's text of a model file, by the end of its name."""
 
 

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import ValidationInfo, ValidatorFunctionWrapHandler
 
 from dse.hardware.goals import MOST_OBJECTIVES, Metric
-from dse.inputs import layer_schema as models
+from dse.inputs import pointwise_schema, product_schema
 from dse.inputs.fields import InputShape, Name, PrecisionText
 from dse.inputs.layer_schema import LAYER_NAME
 from dse.inputs.phase_schema import INFERENCE, PhaseField
@@ -84,35 +84,35 @@ def _tolerate(entry: Any, handler: ValidatorFunctionWrapHandler, info: Validatio
 
 
 Entry = Annotated[
-    Annotated[models.LinearText, Tag("linear")]
-    | Annotated[models.Conv2dText, Tag("conv2d")]
-    | Annotated[models.DepthwiseConv2dText, Tag("depthwise_conv2d")]
-    | Annotated[models.TransposedConv2dText, Tag("transposed_conv2d")]
-    | Annotated[models.Conv1dText, Tag("conv1d")]
-    | Annotated[models.RnnText, Tag("rnn")]
-    | Annotated[models.LstmText, Tag("lstm")]
-    | Annotated[models.GruText, Tag("gru")]
-    | Annotated[models.AttentionText, Tag("attention")]
-    | Annotated[models.ExpertsText, Tag("experts")]
-    | Annotated[models.EmbeddingText, Tag("embedding")]
-    | Annotated[models.InteractionText, Tag("interaction")]
-    | Annotated[models.Pool2dText, Tag("pool2d")]
-    | Annotated[models.Pool1dText, Tag("pool1d")]
-    | Annotated[models.GlobalPoolText, Tag("global_pool")]
-    | Annotated[models.NormalisationText, Tag("normalisation")]
-    | Annotated[models.ActivationText, Tag("activation")]
-    | Annotated[models.SoftmaxText, Tag("softmax")]
-    | Annotated[models.AddText, Tag("add")]
-    | Annotated[models.MultiplyText, Tag("multiply")]
-    | Annotated[models.ConcatText, Tag("concat")]
-    | Annotated[models.FlattenText, Tag("flatten")]
-    | Annotated[models.ReshapeText, Tag("reshape")]
-    | Annotated[models.SelectText, Tag("select")]
-    | Annotated[models.SliceText, Tag("slice")]
-    | Annotated[models.ElementwiseText, Tag("elementwise")]
-    | Annotated[models.ResizeText, Tag("resize")]
-    | Annotated[models.MatmulText, Tag("matmul")]
-    | Annotated[models.LearnedText, Tag("learned")]
+    Annotated[product_schema.LinearText, Tag("linear")]
+    | Annotated[product_schema.Conv2dText, Tag("conv2d")]
+    | Annotated[product_schema.DepthwiseConv2dText, Tag("depthwise_conv2d")]
+    | Annotated[product_schema.TransposedConv2dText, Tag("transposed_conv2d")]
+    | Annotated[product_schema.Conv1dText, Tag("conv1d")]
+    | Annotated[product_schema.RnnText, Tag("rnn")]
+    | Annotated[product_schema.LstmText, Tag("lstm")]
+    | Annotated[product_schema.GruText, Tag("gru")]
+    | Annotated[product_schema.AttentionText, Tag("attention")]
+    | Annotated[product_schema.ExpertsText, Tag("experts")]
+    | Annotated[product_schema.EmbeddingText, Tag("embedding")]
+    | Annotated[product_schema.InteractionText, Tag("interaction")]
+    | Annotated[pointwise_schema.Pool2dText, Tag("pool2d")]
+    | Annotated[pointwise_schema.Pool1dText, Tag("pool1d")]
+    | Annotated[pointwise_schema.GlobalPoolText, Tag("global_pool")]
+    | Annotated[pointwise_schema.NormalisationText, Tag("normalisation")]
+    | Annotated[pointwise_schema.ActivationText, Tag("activation")]
+    | Annotated[pointwise_schema.SoftmaxText, Tag("softmax")]
+    | Annotated[pointwise_schema.AddText, Tag("add")]
+    | Annotated[pointwise_schema.MultiplyText, Tag("multiply")]
+    | Annotated[pointwise_schema.ConcatText, Tag("concat")]
+    | Annotated[pointwise_schema.FlattenText, Tag("flatten")]
+    | Annotated[pointwise_schema.ReshapeText, Tag("reshape")]
+    | Annotated[pointwise_schema.SelectText, Tag("select")]
+    | Annotated[pointwise_schema.SliceText, Tag("slice")]
+    | Annotated[pointwise_schema.ElementwiseText, Tag("elementwise")]
+    | Annotated[pointwise_schema.ResizeText, Tag("resize")]
+    | Annotated[product_schema.MatmulText, Tag("matmul")]
+    | Annotated[product_schema.LearnedText, Tag("learned")]
     | Annotated["BlockText", Tag(BLOCK)],
     Discriminator(_tag),
     WrapValidator(_tolerate),

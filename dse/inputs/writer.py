@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from dse.errors import InputError, Place, Problem
-from dse.inputs import layer_schema
+from dse.inputs import pointwise_schema, product_schema
 from dse.inputs.document import read_text, resolve
 from dse.inputs.fields import MAX_NAME
 from dse.inputs.folding import BLOCK_INPUT, INPUT, READ_KEYS, Layer, folded
@@ -269,7 +269,7 @@ def _same(value: Any) -> Any:  # noqa: ANN401 - whatever a key may hold
 def layer_kinds() -> Mapping[str, type[LayerText]]:
     """Layer kinds by name."""
     found: dict[str, type[LayerText]] = {}
-    for model in vars(layer_schema).values():
+    for model in (*vars(product_schema).values(), *vars(pointwise_schema).values()):
         if isinstance(model, type) and issubclass(model, LayerText) and "kind" in model.model_fields:
             found |= dict.fromkeys(map(str, get_args(model.model_fields["kind"].annotation)), model)
     return found

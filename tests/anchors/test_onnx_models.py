@@ -7,11 +7,13 @@ Published totals; those of parameters are with biases and normalisations, which 
 
 AlexNet       Caffe's bvlc_alexnet: 60,965,224 parameters; 724 M MACs with an input of 227: V. Sze et al., "Efficient
               Processing of Deep Neural Networks: A Tutorial and Survey", Proc. IEEE 105(12), 2017, arXiv:1703.09039, Table
-              II. The model here has an input of 224, and is also counted at 227.
-GoogLeNet     1.43 G MACs, 7.0 M parameters: the same table.
+              II. The model here has an input of 224, and is also counted at 227. 724 M and 61 M stand in the table of
+              https://github.com/KamelAbdelouahab/CNN-Workload, too.
+GoogLeNet     1.43 G MACs, 7.0 M parameters: the same table of Sze et al. UNVERIFIED: read in no second source, and that table
+              of CNN-Workload has 1.58 G.
 VGG-19, ResNet-50, DenseNet-121, SqueezeNet 1.1
-              torchvision's table of weights, https://docs.pytorch.org/vision/stable/models.html: parameters in full, MACs
-              (which it calls GFLOPS) to three digits.
+              torchvision's weights (``_ops`` and ``num_params`` of torchvision/models/{vgg,resnet,densenet,squeezenet}.py,
+              read again: 19.632, 4.089, 2.834 and 0.349), https://docs.pytorch.org/vision/stable/models.html.
 """
 
 from math import prod
@@ -30,11 +32,11 @@ NAMES = sorted(path.stem for path in LIGHT.glob("*.onnx"))
 
 PUBLISHED = {
     "light_bvlc_alexnet": (60_965_224, None),
-    "light_densenet121": (7_978_856, 2.83e9),
+    "light_densenet121": (7_978_856, 2.834e9),
     "light_inception_v1": (7.0e6, 1.43e9),  # to two digits
-    "light_resnet50": (25_557_032, 4.09e9),
-    "light_squeezenet": (1_235_496, 0.35e9),
-    "light_vgg19": (143_667_240, 19.63e9),
+    "light_resnet50": (25_557_032, 4.089e9),
+    "light_squeezenet": (1_235_496, 0.349e9),
+    "light_vgg19": (143_667_240, 19.632e9),
 }
 """Parameters and MACs."""
 

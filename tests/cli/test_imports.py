@@ -118,7 +118,7 @@ FILES = {
     ),
     "three sides": (
         model([node("Conv", "x w", "y", "c")], {"x": [1, 3, 8, 8, 8]}, "y", [weight("w", 4, 3, 3, 3, 3)]),
-        "Conv 'c': works over 3 sides; dse has rules for one and two", "",
+        "Conv 'c': its windows slide along three sides at once", "",
     ),
     "filters from the input": (
         model([node("Conv", "x w", "y", "c")], {"x": [1, 3, 8, 8], "w": [1, 3, 3, 3]}, "y"),

@@ -225,8 +225,8 @@ def test_the_same_network_by_hand_takes_as_long(name):
     assert list(mine.layers["dram_bytes"]) == list(other.layers["dram_bytes"])
 
 
-def given_tensors(name):
-    for text in INPUTS[name].split(","):
+def given_tensors(inputs):
+    for text in inputs.split(","):
         shape, _, kind = text.partition(":")
         sides = [1 if side == "B" else int(side) for side in shape.split("x")]
         yield torch.empty(sides, device="meta", dtype=torch.long if kind == "int" else None)
@@ -237,7 +237,7 @@ def torch_macs(name):
     with torch.device("meta"):
         module = getattr(torch_networks, name)().eval()
     with FlopCounterMode(display=False) as counter:
-        module(*given_tensors(name))
+        module(*given_tensors(INPUTS[name]))
     return counter.get_total_flops() / 2
 
 
@@ -300,7 +300,7 @@ def test_an_operator_without_a_rule_is_named_with_its_place():
     said = refused("Sorted", "1x8", UnsupportedLayer)
     assert "the operator 'sort', in ranker (Ranker), has no rule\n    --allow ignore:sort" in said
     found = import_torch(f"{FILE}:Sorted", ["1x8"], allow=["ignore:sort"])
-    assert found.notes == ("sort in ranker is counted as nothing",)
+    assert found.notes == ("Sort in ranker is counted as nothing.",)
     assert workload_from(read_text(found.text)).networks[0].macs() == 128
 
 

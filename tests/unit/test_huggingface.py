@@ -329,6 +329,13 @@ def test_what_nobody_looks_at_is_said(tmp_path):
     assert not any("keys of" in note for note in imported("llama_3_8b").notes)
 
 
+def test_code_that_a_config_names_is_not_run(tmp_path):
+    own = {"auto_map": {"AutoModel": "evil.py--Evil"}, "trust_remote_code": True}
+    (tmp_path / "evil.py").write_text("raise SystemExit('ran')\n")
+    found = import_huggingface(written(tmp_path, GPT2 | own))
+    assert any("names code of its own (auto_map, trust_remote_code): none of it is loaded or run" in note for note in found.notes)
+
+
 def test_longer_than_it_was_made_for_is_said(tmp_path):
     found = import_huggingface(written(tmp_path, LLAMA), decode=(32768,))
     assert any("32768 tokens are more than the 8192 it was made for" in note for note in found.notes)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx_building import floats, ints, model, node, saved, weight
+from same_network import by_hand, check_same
 
 import dse
 from dse.errors import InputError, UnsupportedLayer
@@ -14,35 +15,14 @@ from dse.inputs.yaml import read_text
 from dse.workload.operations import TensorOperation
 
 TPU = dse.load_design("tpu_v1")
-HEAD = "name: hand\nbatches: [1, 4]\nnetworks:\n  - name: net\n"
 
 
 def imported(folder, proto, *dims, **options):
     return workload_from(read_text(import_onnx(saved(folder, proto), dims=dims, **options)))
 
 
-def by_hand(text):
-    return workload_from(read_text(HEAD + "\n".join(f"    {line}" for line in text.strip().splitlines())))
-
-
 def shown(workload):
     return [(node.layer, node.precision) for node in workload.networks[0].nodes]
-
-
-def check_same(one, other):
-    """Both do the same: operations and tensors of every scenario, traffic against capacity, time and energy of a machine."""
-    for ours, theirs in zip(one.scenarios, other.scenarios, strict=True):
-        lowered, expected = ours.lower(), theirs.lower()
-        assert [step.operation for step in lowered.steps] == [step.operation for step in expected.steps]
-        sizes = [[(tensor.elements, tensor.bits, tensor.role) for tensor in each.tensors] for each in (lowered, expected)]
-        assert sizes[0] == sizes[1]
-    views = [dse.reuse_view(workload).scenarios for workload in (one, other)]
-    for ours, theirs in zip(*views, strict=True):
-        assert np.array_equal(ours.capacity_bytes, theirs.capacity_bytes)
-        assert np.array_equal(ours.traffic_bytes, theirs.traffic_bytes)
-    ours, theirs = (dse.evaluate(workload, TPU) for workload in (one, other))
-    assert (ours.latency_s, ours.energy_j) == (theirs.latency_s, theirs.energy_j)
-    assert [network.parameters for network in one.networks] == [network.parameters for network in other.networks]
 
 
 class TestSameAsByHand:

@@ -23,7 +23,7 @@ def linked(network):
     return [(node.layer, [at.get(name, name) for name in node.inputs]) for node in network.nodes]
 
 
-KINDS = st.sampled_from(["linear", "activation", "add", "normalisation"])
+KINDS = st.sampled_from(["linear", "activation", "add", "normalisation", "attention", "cross"])
 
 
 @st.composite
@@ -35,7 +35,14 @@ def chains(draw):
     layers, names = [], ["input"]
     for index, (kind, back) in enumerate(entries):
         reads = [names[-1], names[max(len(names) - 2 - back, 0)]] if kind == "add" else [names[-1]]
-        keys = {"linear": {"features": 8}, "activation": {"function": "relu"}, "normalisation": {"method": "layer"}}.get(kind, {})
+        keys = {
+            "linear": {"features": 8},
+            "activation": {"function": "relu"},
+            "normalisation": {"method": "layer"},
+            "attention": {"heads": 2},
+            "cross": {"heads": 2, "memory": [names[max(len(names) - 2 - back, 0)]]},
+        }.get(kind, {})
+        kind = "attention" if kind == "cross" else kind
         name = draw(st.sampled_from(["a", "b_1", "stage_0_x"])) + f"_{index}"
         layers.append({"name": name, "kind": kind, **keys, "from": reads if len(set(reads)) > 1 or kind != "add" else [*reads]})
         names.append(name)
@@ -48,7 +55,9 @@ def test_what_is_written_is_what_is_loaded(layers):
     (network,) = workload_from(read_text(written(layers))).networks
     at = {layer["name"]: index for index, layer in enumerate(layers)}
     assert [node.layer.kind for node in network.nodes] == [layer["kind"] for layer in layers]
-    assert [reads for _, reads in linked(network)] == [[at.get(name, name) for name in layer["from"]] for layer in layers]
+    assert [reads for _, reads in linked(network)] == [
+        [at.get(name, name) for name in (*layer["from"], *layer.get("memory", ()))] for layer in layers
+    ]
 
 
 @given(chains())

@@ -17,10 +17,13 @@ MAX_DEPTH = 64
 MAX_LAYERS = 1_000
 """Most layers of an encoder or a decoder."""
 
+OWN_CODE = ("auto_map", "custom_pipelines", "trust_remote_code")
+"""Keys by which a config names code of its own, or asks for it to be run."""
+
 # fmt: off
 HARMLESS = frozenset({
     "_name_or_path", "activation_dropout", "apply_spec_augment", "architectures", "attention_dropout",
-    "attention_probs_dropout_prob", "attn_pdrop", "auto_map", "begin_suppress_tokens", "bos_token_id", "classifier_dropout",
+    "attention_probs_dropout_prob", "attn_pdrop", "begin_suppress_tokens", "bos_token_id", "classifier_dropout",
     "classifier_proj_size", "cls_token_id", "decoder_layerdrop", "decoder_start_token_id", "dropout", "dropout_rate", "dtype",
     "embd_pdrop", "encoder_layerdrop", "encoder_stride", "eos_token_id", "finetuning_task", "forced_bos_token_id",
     "forced_decoder_ids", "forced_eos_token_id", "gradient_checkpointing", "hidden_dropout_prob", "id2label", "init_std",

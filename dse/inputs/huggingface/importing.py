@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dse.errors import InputError, Problem
-from dse.inputs.huggingface.config import Config, read_config
+from dse.inputs.huggingface.config import OWN_CODE, Config, read_config
 from dse.inputs.huggingface.decoders import gpt2, llama
 from dse.inputs.huggingface.encoder_decoders import t5, whisper
 from dse.inputs.huggingface.encoders import bert, vit
@@ -89,7 +89,10 @@ def import_huggingface(
         source=f"From the {config.model_type} config of {title}: {counted}. Biases and normalisations are left out below.",
     )
     notes = [f"{title}: {counted}", *model.notes]
-    unseen = config.unseen()
+    code = [key for key in config.unseen() if key in OWN_CODE]
+    if code:
+        notes.append(f"{config.file} names code of its own ({', '.join(code)}): none of it is loaded or run")
+    unseen = [key for key in config.unseen() if key not in OWN_CODE]
     if unseen:
         notes.append(f"keys of {config.file} that no rule looks at: {', '.join(unseen)}")
     return FromHuggingFace(text=text, parameters=model.parameters, notes=tuple(notes))

@@ -37,12 +37,16 @@ def attention(builder: Builder, operator: Operator) -> None:
     keys: dict[str, Any] = {
         "heads": heads,
         "kv_heads": groups,
-        "head_features": widths[0],
         "causal": bool(operator.attributes.get("is_causal", 0)),
-        "context": _context(builder, operator),
-        "projections": False,
+        "context": cached(builder, operator, operator.input(4), 2),
     }
-    made = builder.emit(operator, "attention", values, keys, channels_last=True)
+    attend(builder, operator, values, keys)
+
+
+def attend(builder: Builder, operator: Operator, values: list[Value], keys: dict[str, Any]) -> None:
+    """Attention of queries, keys and values without projections; keys and values that it hands out are those that are new."""
+    width = values[0].shape.channels // keys["heads"]
+    made = builder.emit(operator, "attention", values, {**keys, "head_features": width, "projections": False}, channels_last=True)
     builder.finish(operator, made)
     for index, value in ((1, values[1]), (2, values[2])):
         if index < len(operator.outputs) and operator.outputs[index]:
@@ -63,17 +67,21 @@ def _written_out(builder: Builder, operator: Operator, values: list[Value], grou
 
 
 def rotary_embedding(builder: Builder, operator: Operator) -> None:
-    """RotaryEmbedding: pairs of numbers turned by their position's angle, four products and two sums for two elements."""
-    value = builder.value(operator.input(0), operator)
+    """RotaryEmbedding: queries or keys turned by the angles of their positions."""
+    builder.finish(operator, rotated(builder, operator, builder.value(operator.input(0), operator)))
+
+
+def rotated(builder: Builder, operator: Operator, value: Value) -> Value:
+    """Pairs of numbers turned by their position's angle: four products and two sums for two elements."""
     for operation in ("scale", "scale", "shift"):
-        value = builder.emit(operator, "elementwise", [value], {"operation": operation})
-    builder.finish(operator, value)
+        value = builder.emit(operator, "elementwise", [value], {"operation": operation}, facts=frozenset({"rotary"}))
+    return value
 
 
-def _context(builder: Builder, operator: Operator) -> int:
-    past = operator.input(4)
+def cached(builder: Builder, operator: Operator, past: str | None, axis: int) -> int:
+    """How many keys a past holds, which the model is given; `axis` counts them."""
     if past is None:
         return 0
     if past not in {entry.name for entry in builder.graph.inputs} and not builder.is_constant(past):
         raise builder.error(operator, f"its past {past!r} is computed; dse takes a past that the model is given, as a cache")
-    return builder.graph.shape(past, operator)[2]
+    return builder.graph.shape(past, operator)[axis]

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dse.errors import InputError
+from dse.inputs.joining.emitted import Emitted
 from dse.inputs.onnx.graph import Graph, Operator
 from dse.inputs.writer import layer_kinds
 from dse.workload.parts import Layer
@@ -48,30 +49,6 @@ class Value:
     def is_ids(self) -> bool:
         """Whether it is token ids, or whole numbers computed from them."""
         return isinstance(self.shape, Tokens)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Emitted:
-    """A layer: its kind and keys in the vocabulary of a workload file, and the layers that it reads, by number.
-
-    `hint` is what the graph calls it, if it calls it anything, and `word` what it is. `facts` tell the tidying what the keys do
-    not: ``causal`` of a mask, ``affine`` of a scale or a shift by a constant for each channel.
-    """
-
-    number: int
-    kind: str
-    keys: dict[str, Any]
-    reads: list[int]
-    shape: Shape
-    hint: str
-    word: str
-    facts: frozenset[str] = frozenset()
-    memory: int | None = None
-
-    @property
-    def sources(self) -> list[int]:
-        """All layers that it reads, the memory of a cross-attention too."""
-        return self.reads if self.memory is None else [*self.reads, self.memory]
 
 
 @dataclass(slots=True)
@@ -270,9 +247,10 @@ class Builder:
             raise self.error(operator, f"makes {made:,} numbers a sample in the file, but {value.elements:,} by the rules of dse")
         self._values[name] = value
 
-    def note(self, what: str) -> None:
+    def note(self, what: str, times: int = 1) -> None:
         """Count something that is left out, to be said in the notes."""
-        self.aside[what] += 1
+        if times:
+            self.aside[what] += times
 
     def error(self, operator: Operator, message: str, remedy: str | None = None) -> InputError:
         """What is wrong, with the operator that it is about."""

@@ -5,36 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dse.inputs.joining.volumes import Windows
 from dse.inputs.onnx.building import Builder, Value
 from dse.inputs.onnx.formats import note_formats
 from dse.inputs.onnx.graph import Operator
+from dse.inputs.onnx.volumes import over_volume
 from dse.workload.shapes import Image
 from dse.workload.shapes import Sequence as Steps
 
 
 def convolution(builder: Builder, operator: Operator) -> None:
     """Conv: x (N x C x ...), filters (K x C/g x ...), bias."""
-    convolve(builder, operator, operator.input(0), operator.input(1))
+    builder.finish(operator, convolve(builder, operator, operator.input(0), operator.input(1)))
 
 
 def integer_convolution(builder: Builder, operator: Operator) -> None:
     """ConvInteger has the operands of Conv; its zero points are constants."""
-    convolve(builder, operator, operator.input(0), operator.input(1))
+    builder.finish(operator, convolve(builder, operator, operator.input(0), operator.input(1)))
 
 
 def quantised_convolution(builder: Builder, operator: Operator) -> None:
     """QLinearConv: x, its scale and zero point, then the filters and theirs."""
-    convolve(builder, operator, operator.input(0), operator.input(3))
+    builder.finish(operator, convolve(builder, operator, operator.input(0), operator.input(3)))
 
 
-def convolve(builder: Builder, operator: Operator, data: str | None, weights: str | None) -> None:
+def convolve(builder: Builder, operator: Operator, data: str | None, weights: str | None) -> Value:
     """A convolution of `data` with constant filters, over one or two sides."""
     filters = _filters(builder, operator, weights)
     value, shape, pads = _padded_input(builder, operator, data)
     kernel, attributes = filters[2:], operator.attributes
-    _check_sides(builder, operator, len(kernel))
     groups = int(attributes.get("group", 1))
     strides, dilations = _each(attributes, "strides", len(kernel)), _each(attributes, "dilations", len(kernel))
+    if len(kernel) > 2:
+        stated = [int(side) for side in attributes.get("pads") or (0,) * (2 * len(kernel))]
+        pads = [a + b for a, b in zip(stated, pads, strict=True)]
+        made = over_volume(builder, operator, value, filters, Windows(shape, kernel, strides, dilations, pads), groups)
+        note_formats(builder, made, data, weights)
+        return made
     keys: dict[str, Any] = {"in": shape[1]}
     depthwise = groups == shape[1] > 1 and len(kernel) == 2
     if depthwise:
@@ -46,7 +53,7 @@ def convolve(builder: Builder, operator: Operator, data: str | None, weights: st
     kind = "conv1d" if len(kernel) == 1 else "depthwise_conv2d" if depthwise else "conv2d"
     made = builder.emit(operator, kind, [_spatial(builder, operator, value, shape)], keys, channels_last=False)
     note_formats(builder, made, data, weights)
-    builder.finish(operator, made)
+    return made
 
 
 def transposed_convolution(builder: Builder, operator: Operator) -> None:
@@ -73,6 +80,18 @@ def transposed_convolution(builder: Builder, operator: Operator) -> None:
     made_value = builder.emit(operator, "transposed_conv2d", [image], keys, channels_last=False)
     note_formats(builder, made_value, operator.input(0), operator.input(1))
     builder.finish(operator, made_value)
+
+
+def norm_pool(builder: Builder, operator: Operator) -> None:
+    """LpPool and GlobalLpPool: powers, their sum over a window or everything, and its root."""
+    name = operator.outputs[0]
+    value = builder.value(operator.input(0), operator)
+    power = builder.emit(operator, "elementwise", [value], {"operation": "power"})
+    builder.set(str(operator.input(0)), power)
+    (global_pool if operator.type.startswith("Global") else pool)(builder, operator)
+    builder.set(str(operator.input(0)), value)
+    summed = builder.value(name, operator)
+    builder.set(name, builder.emit(operator, "elementwise", [summed], {"operation": "square_root"}))
 
 
 def pool(builder: Builder, operator: Operator) -> None:

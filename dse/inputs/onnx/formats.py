@@ -32,13 +32,15 @@ class Formats:
     file: str
 
 
-def note_formats(builder: Builder, made: Value, data: str | None, weights: str | None) -> None:
-    """Keep the formats of a product with weights, as its operands lie in the file."""
+def note_formats(builder: Builder, made: Value, data: str | None, weights: str | None, *, bits: int = 0) -> None:
+    """Keep the formats of a product with weights, as its operands lie in the file; of packed weights, their `bits`."""
     if data is None or weights is None:
         return
     graph = builder.graph
     stored = graph.stored.get(weights, graph.types.get(weights, 1))
-    builder.formats.append((made.layer, _FORMATS.get(stored, "fp32"), _FORMATS.get(_source_type(graph, data), "fp32")))
+    packed = "" if not bits else "int4" if bits <= 4 else "int8"
+    noted = (made.layer, packed or _FORMATS.get(stored, "fp32"), _FORMATS.get(_source_type(graph, data), "fp32"))
+    builder.formats[:] = [each for each in builder.formats if each[0] != made.layer] + [noted]
 
 
 def _source_type(graph: Graph, name: str) -> int:

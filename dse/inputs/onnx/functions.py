@@ -26,11 +26,15 @@ UNARY: Mapping[str, str] = {
     "Reciprocal": "reciprocal",
     "Erf": "error_function", "Sin": "sine", "Cos": "cosine", "Floor": "round", "Ceil": "round", "Round": "round", "Sign": "sign",
     "Not": "compare", "IsNaN": "compare", "IsInf": "compare", "CumSum": "shift", "Softsign": "divide", "Tan": "sine",
+    "Asin": "sine", "Acos": "sine", "Atan": "sine", "Sinh": "exponential", "Cosh": "exponential", "Asinh": "logarithm",
+    "Acosh": "logarithm", "Atanh": "logarithm", "Shrink": "choose", "BitwiseNot": "compare", "Trilu": "choose",
+    "CumProd": "scale",
 }  # fmt: skip
 BINARY: Mapping[str, str] = {
     "Sub": "subtract", "Div": "divide", "Max": "maximum", "Min": "minimum", "Pow": "power", "Mod": "divide", "BitShift": "scale",
     "Equal": "compare", "Greater": "compare", "GreaterOrEqual": "compare", "Less": "compare", "LessOrEqual": "compare",
     "And": "compare", "Or": "compare", "Xor": "compare", "Where": "choose", "Mean": "shift",
+    "BitwiseAnd": "compare", "BitwiseOr": "compare", "BitwiseXor": "compare",
 }  # fmt: skip
 SUMS, PRODUCTS = ("Add", "Sum"), ("Mul",)
 _WITH_A_CONSTANT = {"add": "shift", "multiply": "scale", "subtract": "shift", "divide": "scale"}
@@ -102,17 +106,13 @@ def combine(builder: Builder, operator: Operator, names: Sequence[str], kind: st
         return
     if len(numbers) < len(varying):
         builder.note(BOOKKEEPING)
-    whole = max(numbers, key=lambda value: value.elements)
-    made = builder.elements(operator.outputs[0], operator)
-    if made != whole.elements:
-        message = (
-            f"spreads both of its operands ({', '.join(str(value.shape) for value in numbers)}), and dse has no rule for that"
-        )
-        raise builder.error(operator, message)
     constants = [name for name in names if builder.is_constant(name)]
-    large = [name for name in constants if _elements(builder, operator, name) > whole.shape.channels]
+    if len(numbers) == 1 and all(_elements(builder, operator, name) == 1 for name in constants):
+        _with_numbers(builder, operator, numbers[0], kind)
+        return
+    operands, large = _operands(builder, operator, numbers, constants)
+    whole = max(operands, key=lambda value: value.elements)
     small = len(large) < len(constants) or len(numbers) < len(varying)
-    operands = [*numbers, *(_large(builder, operator, name, whole) for name in large)]
     facts = frozenset({"causal"}) if any(_is_causal(builder, value) for value in operands) else frozenset[str]()
     if len(operands) == 1:
         per_channel = any(_elements(builder, operator, name) in (whole.shape.channels, 1) for name in constants)
@@ -128,6 +128,48 @@ def combine(builder: Builder, operator: Operator, names: Sequence[str], kind: st
     if small and kind in _WITH_A_CONSTANT:
         result = builder.emit(operator, "elementwise", [result], {"operation": _WITH_A_CONSTANT[kind]})
     builder.finish(operator, _as(result, whole))
+
+
+def _with_numbers(builder: Builder, operator: Operator, value: Value, kind: str) -> None:
+    """`kind` of a tensor and single numbers; copies that an Expand promises are all the same, and so one of them is counted."""
+    facts = {"scalar", "affine"} if kind in _WITH_A_CONSTANT else {"scalar"}
+    if _is_causal(builder, value):
+        facts.add("causal")
+    keys = {"operation": _WITH_A_CONSTANT.get(kind, kind)}
+    builder.set(operator.outputs[0], builder.emit(operator, "elementwise", [value], keys, facts=frozenset(facts)))
+
+
+def _operands(
+    builder: Builder, operator: Operator, numbers: Sequence[Value], constants: Sequence[str]
+) -> tuple[list[Value], list[str]]:
+    """What is combined, with constants of more than a number for each channel as learned tensors, and those constants' names.
+
+    One of them is as large as the result: where none is, the largest is written out in copies.
+    """
+    made = builder.elements(operator.outputs[0], operator)
+    whole = max(numbers, key=lambda value: value.elements)
+    full = next((name for name in constants if _elements(builder, operator, name) == made > whole.elements), None)
+    given = list(numbers)
+    if full is not None:
+        shape = builder.canonical(operator.outputs[0], operator, channels_last=True) or Vector(made)
+        whole = builder.learned(full, shape, operator)
+    elif made != whole.elements:
+        copied = copies(builder, operator, whole, made)
+        given[given.index(whole)] = whole = copied
+    large = [name for name in constants if _elements(builder, operator, name) > whole.shape.channels or name == full]
+    return [*given, *(whole if name == full else _large(builder, operator, name, whole) for name in large)], large
+
+
+def copies(builder: Builder, operator: Operator, value: Value, made: int) -> Value:
+    """A value written out as often as a tensor of `made` elements holds it: read once, written in full."""
+    times, odd = divmod(made, value.elements)
+    if odd or not times:
+        raise builder.error(operator, f"cannot spread {value.shape} over {made:,} numbers")
+    row = builder.view(value, Image(1, 1, value.elements), operator)
+    copied = builder.emit(operator, "resize", [row], {"size": [times, value.elements]}, hint="")
+    shape = builder.canonical(operator.outputs[0], operator, channels_last=value.channels_last)
+    fits = shape is not None and shape.elements == made
+    return builder.view(copied, shape if fits and shape is not None else Vector(made), operator)
 
 
 def _as(value: Value, whole: Value) -> Value:
@@ -258,9 +300,6 @@ RULES: Mapping[str, Any] = {
     **dict.fromkeys(METHODS, normalisation),
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax", "com.microsoft.QLinearSoftmax"), softmax),
     **dict.fromkeys(REDUCTIONS, reduction),
-    **dict.fromkeys(
-        ("com.microsoft.SkipLayerNormalization", "com.microsoft.SkipSimplifiedLayerNormalization"), skip_normalisation
-    ),
     **dict.fromkeys(("com.microsoft.QLinearAdd", "com.microsoft.QLinearMul"), quantised_pair),
     "Clip": clip,
     "DynamicQuantizeLinear": dynamic_quantisation,

@@ -14,6 +14,10 @@ INTEGERS = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
 _PASSING = frozenset(
     {"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Split", "Slice", "Concat", "Gather"}
 )
+_LOOK_UPS = {
+    "Gather": (1,), "com.microsoft.GatherBlockQuantized": (1,), "com.microsoft.EmbedLayerNormalization": (0, 1), "OneHot": (0,),
+}  # fmt: skip
+"""Which inputs of an operator are what rows are taken by."""
 _CHANNELS_FIRST = frozenset(
     {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "QLinearConv", "ConvInteger"}
 )
@@ -79,7 +83,8 @@ def _is_looked_up(graph: Graph, name: str) -> bool:
             continue
         seen.add(tensor)
         for operator in graph.readers.get(tensor, ()):
-            if operator.type == "Gather" and operator.input(1) == tensor and operator.input(0) in graph.constant:
+            is_place = any(operator.input(place) == tensor for place in _LOOK_UPS.get(operator.type, ()))
+            if is_place and (operator.type != "Gather" or operator.input(0) in graph.constant):
                 return True
             if operator.type in _PASSING:
                 waiting += [each for each in operator.outputs if each]

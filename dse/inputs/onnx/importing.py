@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dse.errors import InputError, Place, Problem
-from dse.inputs.onnx.building import Builder, Emitted, sides
+from dse.inputs.joining.emitted import Emitted
+from dse.inputs.joining.patterns import join_patterns
+from dse.inputs.joining.rotary import ANGLES, join_rotations
+from dse.inputs.joining.tidying import in_order, tidied, used_inputs
+from dse.inputs.onnx.building import Builder, sides
 from dse.inputs.onnx.dimensions import Sizes, choose_sizes, given_inputs, parse_dims
 from dse.inputs.onnx.formats import Formats, formats_of
 from dse.inputs.onnx.givens import give_inputs
 from dse.inputs.onnx.inference import constant_names, read_graph
 from dse.inputs.onnx.naming import input_names, layer_names
-from dse.inputs.onnx.patterns import join_patterns
 from dse.inputs.onnx.reading import read_model
 from dse.inputs.onnx.rules import apply_rules
-from dse.inputs.onnx.tidying import in_order, tidied, used_inputs
 from dse.inputs.wording import near_miss
 from dse.inputs.workloads import MAX_LAYERS
 from dse.inputs.writer import Imported, suite_name, write_workload
@@ -62,8 +64,10 @@ def import_onnx(
     formats: list[Mapping[str, str]] = []
     for sizes in choices:
         graph = read_graph(model, inputs, sizes, str(path))
+        rotations = join_rotations(graph)
         join_patterns(graph)
         builder = Builder(graph)
+        builder.note(ANGLES, rotations)
         give_inputs(builder, inputs)
         apply_rules(builder, ignored)
         networks.append(_network(builder, sizes, suite, title, precision))
@@ -97,7 +101,7 @@ def _network(builder: Builder, sizes: Sizes, suite: str, title: str, asked: str 
     """The layers of one choice of sizes as a network."""
     formats = formats_of(builder, asked)
     results = [value.layer for name in builder.graph.outputs if (value := builder.known(name)) is not None and value.layer >= 0]
-    layers = tidied(builder, results)
+    layers = tidied(builder.layers, results, builder.inputs, builder.aside)
     ordered = in_order(layers)
     if not ordered:
         raise builder.graph.error("computes nothing of its inputs: its results are constants, or the inputs themselves")

@@ -16,7 +16,7 @@ import numpy as np
 from dse.errors import InputError, Place, Problem
 from dse.inputs.onnx.constants import MOST_ELEMENTS, fold, tensor_value
 from dse.inputs.onnx.dimensions import GivenInput, Sizes
-from dse.inputs.onnx.foreign import foreign_shapes
+from dse.inputs.onnx.foreign import TYPED_LIKE, foreign_shapes
 from dse.inputs.onnx.graph import Graph, Operator
 from dse.inputs.onnx.reading import Proto
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 ONNX_DOMAINS = ("", "ai.onnx")
+
+SAME_SHAPES = {"FusedConv": ("Conv", 3, ("activation", "activation_params"))}
+"""Operators of ONNX Runtime that make the shapes of one of ONNX: which, of how many inputs, and attributes that it has not."""
 
 
 def constant_names(graph: Proto) -> set[str]:
@@ -146,10 +149,10 @@ class _Reader:
         from onnx import helper, numpy_helper
 
         (attribute,) = list(node.attribute)[:1] or [None]
-        name = str(node.output[0])
-        if attribute is None:
+        name = str(node.output[0]) if node.output else ""
+        value: Any = None if attribute is None else helper.get_attribute_value(attribute)
+        if attribute is None or value is None or (attribute.name == "value" and not _is_tensor(value)):
             raise self._error(f"the Constant {name!r} has no value", "export the model again")
-        value = helper.get_attribute_value(attribute)
         if attribute.name == "sparse_value":
             self._constant.add(name)
             self._know(name, value.values.data_type, value.dims)
@@ -160,7 +163,11 @@ class _Reader:
             self._know(name, 8, [1])
         else:
             dtype = np.int64 if "int" in attribute.name else np.float32
-            self._constant_tensor(name, numpy_helper.from_array(np.asarray(value, dtype=dtype)))
+            try:
+                array = np.asarray(value, dtype=dtype)
+            except (TypeError, ValueError):
+                raise self._error(f"the Constant {name!r} has no value", "export the model again") from None
+            self._constant_tensor(name, numpy_helper.from_array(array))
 
     def _infer(self, node: Proto, operator: Operator, domain: str) -> None:
         """What the outputs are, by the onnx package, else by what the file states of them."""
@@ -169,11 +176,13 @@ class _Reader:
         known = {name: self._types[name] for name in operator.inputs if name in self._types}
         missing = [name for name in operator.inputs if name and name not in known]
         found: dict[str, Any] = {}
-        if domain:
+        if domain and node.op_type not in SAME_SHAPES:
             found = self._foreign(operator)
         elif not missing:
             data = {name: numpy_helper.from_array(self._values[name], name) for name in known if name in self._values}
             version = self._opsets.get("", self._opsets.get("ai.onnx", 1))
+            if domain:
+                node = _as_standard(node)
             try:
                 schema = defs.get_schema(node.op_type, version, "")
             except defs.SchemaError:
@@ -217,7 +226,8 @@ class _Reader:
         from onnx import helper
 
         shapes = foreign_shapes(operator.type, operator.attributes, [self._shapes([name]).get(name) for name in operator.inputs])
-        first = self._types.get(operator.inputs[0]) if operator.inputs else None
+        like = operator.input(TYPED_LIKE.get(operator.type, 0))
+        first = self._types.get(like) if like is not None else None
         element = first.tensor_type.elem_type if first is not None else 1
         return {
             name: helper.make_tensor_type_proto(element, list(shape))
@@ -306,6 +316,22 @@ class _Reader:
             stored=self._stored,
             batch=self._batch,
         )
+
+
+def _is_tensor(value: Any) -> bool:  # noqa: ANN401 - whatever an attribute holds
+    from onnx import TensorProto
+
+    return isinstance(value, TensorProto)
+
+
+def _as_standard(node: Proto) -> Proto:
+    """An operator of ONNX Runtime as the one of ONNX that makes the same shapes."""
+    from onnx import helper
+
+    kind, inputs, others = SAME_SHAPES[node.op_type]
+    made = helper.make_node(kind, list(node.input)[:inputs], list(node.output), name=node.name)
+    made.attribute.extend(attribute for attribute in node.attribute if attribute.name not in others)
+    return made
 
 
 def _is_concrete(proto: Proto) -> bool:

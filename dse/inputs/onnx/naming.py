@@ -11,6 +11,10 @@ from dse.inputs.writer import layer_name
 
 _WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN", "LayerNormalization"})
 _OPERATORS = frozenset((*RULES, *FOLDED))
+_TOLD = ("matmul", "attention")
+"""Words of layers that a name of a module does not tell, since they are a part of it."""
+_NUMBERS = re.compile(r"(_\d+)?(_output(_\d+)?)?$")
+"""What exporters put behind the name of an operator."""
 
 
 def layer_names(hints: Sequence[str], words: Sequence[str], inputs: Sequence[str] = ()) -> list[str]:
@@ -51,13 +55,13 @@ def _around(path: Sequence[str]) -> str:
 def _path(hint: str, word: str) -> list[str]:
     """The parts of a name, without what they say twice and without the operator at the end of a layer with weights."""
     parts = [part for part in re.split(r"[/:]+", hint) if part]
+    operator = _NUMBERS.sub("", parts[-1]) if parts else ""
     if len(parts) > 1:
-        operator = re.sub(r"(_output)?_\d+$", "", parts[-1])
-        if operator in _WEIGHTED:
+        if operator in _OPERATORS and (_says(parts[-2], word) or (operator in _WEIGHTED and word not in _TOLD)):
             parts.pop()
         elif operator in _OPERATORS:
             parts[-1] = word
-    elif parts and re.sub(r"(_output)?_\d+$", "", parts[0]) in _OPERATORS:
+    elif operator in _OPERATORS:
         return []
     kept: list[str] = []
     for part in parts:
@@ -66,6 +70,11 @@ def _path(hint: str, word: str) -> list[str]:
         else:
             kept.append(part)
     return kept
+
+
+def _says(name: str, word: str) -> bool:
+    """Whether a module's name says what its one operator is: ``input_layernorm`` does of a norm, ``self_attn`` of attention."""
+    return word in ("norm", "attention") and word[:4].rstrip("e") in name.lower()
 
 
 def _shared(paths: Sequence[Sequence[str]]) -> int:

@@ -67,7 +67,9 @@ def _weighted(builder: Builder, operator: Operator, data: str, weights: str, *, 
     steps = value.elements // (inner * groups)
     if value.elements % (inner * groups):
         raise builder.error(operator, f"{groups} matrices of {inner} rows do not fit {value.shape}")
-    shape = Vector(inner * groups) if steps == 1 else Steps(inner * groups, steps)
+    is_row = len(builder.graph.shape(data, operator)) < 3 and value.shape != Steps(inner * groups, 1)
+    single = steps == 1 and is_row
+    shape = Vector(inner * groups) if single else Steps(inner * groups, steps)
     if groups == 1:
         made = builder.emit(operator, "linear", [builder.view(value, shape, operator)], {"in": inner, "features": outer})
     else:

@@ -25,6 +25,14 @@ _OTHERS = (
         "looks like a zip file (a PyTorch checkpoint, perhaps)",
         "export it: torch.onnx.export(model, inputs, 'model.onnx')",
     ),
+    *(
+        (
+            bytes((0x80, protocol)),
+            "looks like a pickle (an old PyTorch checkpoint, perhaps), which dse does not open",
+            "export it: torch.onnx.export(model, inputs, 'model.onnx')",
+        )
+        for protocol in range(2, 6)
+    ),
     (b"\x89HDF", "is an HDF5 file (a Keras model, perhaps)", "convert it with tf2onnx"),
     (b"\x89PNG", "is a picture", None),
     (b"\x1f\x8b", "is a gzip file", "unpack it first"),
@@ -47,6 +55,8 @@ def read_model(path: Path) -> ModelProto:
         raise InputError(_unreadable(raw, place)) from None
     if not model.HasField("graph") or not model.opset_import:
         raise InputError(_unreadable(raw, place))
+    if not _is_text(model):
+        raise InputError(Problem("is damaged: a name in it is no text", place, "copy or export it again"))
     _check_version(model, place)
     if not model.graph.node:
         raise InputError(Problem("has no operators: there is nothing to count", place, "export the whole model"))
@@ -93,6 +103,20 @@ def _unreadable(raw: bytes, place: Place) -> Problem:
         return Problem("is not an ONNX model: it is a TensorFlow Lite model", place, "convert it with tf2onnx --tflite")
     message = f"is not an ONNX model, or only a part of one ({len(raw):,} bytes)"
     return Problem(message, place, "copy or export it again; a truncated download looks like this")
+
+
+def _is_text(model: ModelProto) -> bool:
+    """Whether all that the graph calls by name is called by a text: what is no UTF-8 comes as bytes."""
+    graph = model.graph
+    names: list[Any] = [model.producer_name, model.producer_version, graph.name, *(each.domain for each in model.opset_import)]
+    for node in graph.node:
+        names += [node.op_type, node.name, node.domain, *node.input, *node.output]
+        names += [attribute.name for attribute in node.attribute]
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        names += [value.name, *(dim.dim_param for dim in value.type.tensor_type.shape.dim)]
+    names += [tensor.name for tensor in graph.initializer]
+    names += [sparse.values.name for sparse in graph.sparse_initializer]
+    return all(isinstance(name, str) for name in names)
 
 
 def _check_version(model: ModelProto, place: Place) -> None:

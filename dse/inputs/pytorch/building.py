@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from dse.errors import Problem, UnsupportedLayer
@@ -18,15 +19,23 @@ Rule = Callable[["Builder", Operation], Known]
 RULES: dict[str, Rule] = {}
 """What makes layers of an operator, by its name."""
 
+TAKES_IDS: set[str] = set()
+"""Operators whose rules take token ids."""
+
+BOOKKEEPING = "whole numbers computed from token ids or masks are not counted"
+PRODUCTS = ("linear", "addmm", "mm", "conv1d", "conv2d", "conv3d", "convolution", "lstm", "gru", "rnn_tanh", "rnn_relu")
+"""Operators that hold weights, and so cannot be meant for token ids."""
+
 CONTAINERS = ("MultiheadAttention", "Transformer", "Sequential", "ModuleList")
 """Classes of torch.nn whose operators are more than the one that the class is called after."""
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
+def rule(*names: str, takes_ids: bool = False) -> Callable[[Rule], Rule]:
     """Register a rule for operators of these names."""
 
     def register(function: Rule) -> Rule:
         RULES.update(dict.fromkeys(names, function))
+        TAKES_IDS.update(names if takes_ids else ())
         return function
 
     return register
@@ -62,6 +71,7 @@ class Builder:
     layers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     shapes: dict[str, Shape] = field(default_factory=dict[str, Shape])
     notes: list[str] = field(default_factory=list[str])
+    aside: Counter[str] = field(default_factory=Counter[str])
     known: dict[str, Known] = field(default_factory=dict[str, Known])
     _dims: dict[str, Dims] = field(default_factory=dict[str, Dims])
     _parts: dict[str, tuple[Dims, ...]] = field(default_factory=dict[str, tuple[Dims, ...]])
@@ -90,15 +100,46 @@ class Builder:
             self.known[operation.node] = self._item(operation)
         elif all(isinstance(each, Constant) or each is None for each in given):
             self.known[operation.node] = self._constant(operation, given)
-        elif operation.name in RULES or operation.name.rstrip("_") in RULES:
-            found = RULES[operation.name if operation.name in RULES else operation.name.rstrip("_")]
-            self.known[operation.node] = found(self, operation)
         elif operation.name in self.allowed:
             self.known[operation.node] = self._ignored(operation, given)
-        elif isinstance(given[0], Value) and isinstance(given[0].shape, Tokens):
-            self.known[operation.node] = Constant(dims=operation.dims)
+        elif self._is_of_ids(operation, given):
+            self.aside[BOOKKEEPING] += 1
+            self.known[operation.node] = (
+                tuple(Constant(dims=each) for each in operation.parts) if operation.parts else Constant(dims=operation.dims)
+            )
+        elif operation.name in RULES or operation.name.rstrip("_") in RULES:
+            found = RULES[operation.name if operation.name in RULES else operation.name.rstrip("_")]
+            self.known[operation.node] = self._checked(operation, found(self, operation), given)
         else:
             self.refuse(operation, "has no rule")
+
+    @staticmethod
+    def _is_of_ids(operation: Operation, given: Iterable[Known]) -> bool:
+        """Whether an operation does arithmetic on token ids, masks or positions alone."""
+        values = [each for each in given if isinstance(each, Value)]
+        of_ids = bool(values) and all(isinstance(each.shape, Tokens) for each in values)
+        return of_ids and operation.name not in TAKES_IDS and operation.name not in PRODUCTS
+
+    def _checked(self, operation: Operation, found: Known, given: Iterable[Known]) -> Known:
+        """What a rule has made, if it has as many numbers as the graph says; copies of what was copied are copies."""
+        if not isinstance(found, Value) or found.margin or isinstance(found.shape, Tokens):
+            return found
+        made = per_sample(operation.dims, self.batch)
+        if not made or made == found.elements * found.copies:
+            return found
+        copied = any(isinstance(each, Value) and each.copies > 1 for each in given)
+        if copied and made % found.elements == 0:
+            return replace(found, copies=made // found.elements)
+        return self.refuse(operation, f"makes {made:,} numbers a sample, but {found.elements:,} by the rules of dse")
+
+    def written_out(self, operation: Operation, value: Value, made: int) -> Value:
+        """A value with its copies, `made` numbers in all: read once, written in full."""
+        if made % value.elements:
+            self.refuse(operation, f"has no rule for spreading {value.shape} over {made:,} numbers")
+        times = made // value.elements
+        row = self.as_shape(value.plain(), Image(1, 1, value.elements), operation)
+        copied = self.add(operation, "resize", [row], Image(1, times, value.elements), size=(times, value.elements))
+        return Value(name=self.as_shape(copied, Vector(made), operation), shape=Vector(made))
 
     def note_dims(self, operation: Operation) -> None:
         """Remember the dimensions of what an operation makes."""
@@ -149,6 +190,7 @@ class Builder:
         shape: Shape,
         *,
         called: str | None = None,
+        facts: tuple[str, ...] = (),
         **keys: Any,  # noqa: ANN401 - whatever the kind has
     ) -> Value:
         """Append a layer named after its module, and after what it does unless the module says that."""
@@ -156,13 +198,15 @@ class Builder:
         layer: dict[str, Any] = {"name": name, "kind": kind, **keys}
         if reads:
             layer["from"] = reads
-        self.layers.append({**layer, "path": operation.path, "owner": operation.owner})
+        self.layers.append({**layer, "path": operation.path, "owner": operation.owner, "facts": facts})
         self.shapes[name] = shape
         return Value(name=name, shape=shape)
 
     def _called(self, operation: Operation, kind: str) -> str:
         path = operation.path.replace(".", "_")
         own = operation.owner.rpartition(".")[2]
+        if kind == "normalisation" and "norm" in path.lower().rpartition("_")[2]:
+            return path
         is_leaf = operation.owner.startswith("torch.nn.modules.") and not own.startswith(CONTAINERS)
         what = operation.name.strip("_") if kind not in ("reshape", "slice", "select", "learned") else kind
         return path if is_leaf and path else f"{path}_{what}" if path else what
@@ -171,6 +215,8 @@ class Builder:
         """The name under which a value is read with this shape."""
         if value.margin:
             self.refuse(operation, "has no rule on a tensor that was padded just before")
+        if isinstance(value.shape, Tokens):
+            self.refuse(operation, "has no rule on token ids: if that input is numbers, write its shape without :int")
         if value.shape == shape:
             return value.name
         if value.elements != shape.elements:
@@ -197,7 +243,10 @@ class Builder:
         if value.copies > 1 or sides_of(shape, dims, self.batch) is not None or dims.count(self.batch) != 1:
             return shape
         rest = tuple(side for side in dims if side != self.batch)
-        return next((each for each in _candidates(shape, rest) if sides_of(each, dims, self.batch) is not None), shape)
+        return next((each for each in _candidates(shape, rest) if self._shows(each, shape, dims)), shape)
+
+    def _shows(self, seen: Numbers, shape: Numbers, dims: Dims) -> bool:
+        return seen.elements == shape.elements and sides_of(seen, dims, self.batch) is not None
 
     def learned(self, constant: Constant, shape: Numbers, operation: Operation) -> str:
         """A layer for a stored tensor that is no matrix."""
@@ -226,7 +275,9 @@ class Builder:
             rows = self._dims[operation.arguments["weight"].name]
             return Constant(dims=dims, stored=stored[0].stored, table=(rows[0], rows[1]))
         largest = max(stored, key=lambda each: math.prod(each.dims), default=None)
-        return Constant(dims=dims, stored=largest.stored if largest is not None and not _is_mask(operation) else "")
+        causal = _marks_what_follows(operation) or any(isinstance(each, Constant) and each.causal for each in given)
+        named = largest.stored if largest is not None and not _is_mask(operation) else ""
+        return Constant(dims=dims, stored=named, causal=causal)
 
     def _ignored(self, operation: Operation, given: list[Known]) -> Known:
         """An operator that is counted as nothing: what it makes has the place of what it reads."""
@@ -286,6 +337,13 @@ def _is_mask(operation: Operation) -> bool:
         "triu",
         "tril",
     )
+
+
+def _marks_what_follows(operation: Operation) -> bool:
+    """Whether a triangle is cut out that tells each position from those after it."""
+    rows, columns = (1, 1, *operation.dims)[-2:]
+    diagonal = operation.arguments.get("diagonal") or 0
+    return rows > 1 and {"triu": 1, "tril": 0}.get(operation.name.strip("_")) == diagonal - (columns - rows)
 
 
 def known_value(known: Known) -> Value | None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from collections.abc import Sequence as Several
 from dataclasses import dataclass
+from typing import Any
 
 from dse.errors import InputError, Problem
+from dse.inputs.joining.rotary import ANGLES
 from dse.inputs.pytorch import pointwise as _pointwise  # what they register is used by the builder
 from dse.inputs.pytorch import pooling as _pooling
 from dse.inputs.pytorch import products as _products
 from dse.inputs.pytorch import rearranging as _rearranging
+from dse.inputs.pytorch import reducing as _reducing
 from dse.inputs.pytorch import sequences as _sequences
 from dse.inputs.pytorch.building import INPUT, Builder, shape_keys
 from dse.inputs.pytorch.loading import load_module
+from dse.inputs.pytorch.patterns import joined
 from dse.inputs.pytorch.requests import Given, read_allowed, read_inputs
 from dse.inputs.pytorch.tidying import tidy
 from dse.inputs.pytorch.tracing import Traced, references, trace
@@ -23,7 +28,7 @@ from dse.inputs.writer import Imported, layer_name, suite_name, write_workload
 from dse.units import FLOATING_FORMATS, FORMAT_BITS
 from dse.workload.shapes import Image, Sequence, Shape, Tokens, Vector
 
-del _pointwise, _pooling, _products, _rearranging, _sequences
+del _pointwise, _pooling, _products, _rearranging, _reducing, _sequences
 
 ALONG_CHANNELS = ("conv1d", "conv_transpose1d", "max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "batch_norm")
 """Operators to which the second dimension of three is the features."""
@@ -62,17 +67,23 @@ def import_torch(
     builder = Builder(traced=traced, spec=spec, allowed=allowed)
     shapes = _input_shapes(traced, given)
     builder.start(shapes)
-    run_all(builder, traced.operations)
+    operations, rotations = joined(traced)
+    builder.aside.update({ANGLES: rotations} if rotations else {})
+    run_all(builder, operations)
     outputs = [name for node in traced.outputs for name in _names(builder.known.get(node))]
-    layers = tidy(builder.layers, builder.shapes, outputs, builder.notes)
+    layers, read = tidy(builder.layers, builder.shapes, outputs, builder.aside)
+    if not layers:
+        raise InputError(Problem(f"{spec} computes nothing of its inputs: there is nothing to count"))
     title = name or spec.rpartition(":")[2].rpartition(".")[2]
-    network, *others = shapes.values()
+    renamed = {old: INPUT if index == 0 else old for index, old in enumerate(read)}
+    notes = _notes(builder, precision, formats)
     imported = Imported(
         name=suite_name(title),
         title=title,
-        input=shape_keys(network[1]),
-        inputs={name: shape_keys(shape) for name, shape in others},
-        layers=layers,
+        notes=" ".join(notes),
+        input=shape_keys(builder.shapes[read[0]]),
+        inputs={old: shape_keys(builder.shapes[old]) for old in read[1:]},
+        layers=[_with_input(layer, renamed) for layer in layers],
     )
     text = write_workload(
         [imported],
@@ -82,7 +93,20 @@ def import_torch(
         space=space,
         source=f"From the PyTorch module {spec}, {parameters:,} parameters. Biases and normalisations are left out below.",
     )
-    return FromTorch(text=text, parameters=parameters, notes=tuple(dict.fromkeys(builder.notes)))
+    return FromTorch(text=text, parameters=parameters, notes=notes if precision else notes[1:])
+
+
+def _notes(builder: Builder, asked: str | None, formats: Mapping[str, str]) -> tuple[str, ...]:
+    """What was decided, and what is not counted, in sentences."""
+    said = [] if asked else [f"its numbers are counted as deployed, in {formats['weights']}"]
+    said += list(dict.fromkeys(builder.notes))
+    said += [f"{what}{f' ({times} operators)' if times > 1 else ''}" for what, times in builder.aside.items()]
+    return tuple(f"{each[0].upper()}{each[1:]}." for each in said)
+
+
+def _with_input(layer: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[str, Any]:
+    """A layer that reads the network's first input by the name that a file has for it."""
+    return {key: [renamed.get(name, name) for name in item] if key in ("from", "memory") else item for key, item in layer.items()}
 
 
 def _input_shapes(traced: Traced, given: Several[Given]) -> dict[str, tuple[str, Shape]]:

@@ -14,6 +14,7 @@ from typing import Any
 from dse.errors import InputError, Place, Problem
 
 HINT = "write it like nets.py:make_net or torchvision.models:resnet50"
+CALLED = "it is called without arguments and makes tensors without data: name a factory that needs and loads nothing"
 INSTALL = "pip install 'dse[torch]'"
 
 
@@ -35,7 +36,7 @@ def load_module(spec: str) -> Any:  # noqa: ANN401
     if not (colon and where and factory):
         raise InputError(Problem(f"{spec!r} is not MODULE:FACTORY", remedy=HINT))
     found = _member(_source(where), factory, spec)
-    with torch.device("meta"), _user_code(spec, f"{factory} failed"):
+    with torch.device("meta"), _user_code(spec, f"{factory} failed", CALLED):
         made: Any = found() if callable(found) and not isinstance(found, torch.nn.Module) else found
     if not isinstance(made, torch.nn.Module):
         message = f"{spec}: {factory} makes a {type(made).__name__}, not a torch.nn.Module"
@@ -83,7 +84,7 @@ def _import_path(folder: Path) -> Generator[None]:
 
 
 @contextmanager
-def _user_code(what: str, message: str) -> Generator[None]:
+def _user_code(what: str, message: str, remedy: str | None = None) -> Generator[None]:
     """Turn whatever the user's code raises into one message with the line of it."""
     try:
         with redirect_stdout(sys.stderr):
@@ -91,7 +92,7 @@ def _user_code(what: str, message: str) -> Generator[None]:
     except InputError:
         raise
     except (Exception, SystemExit) as error:
-        raise InputError(Problem(f"{what}: {message}: {said(error)}", place_of(error))) from None
+        raise InputError(Problem(f"{what}: {message}: {said(error)}", place_of(error), remedy)) from None
 
 
 def said(error: BaseException) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple
-from typing import Any, cast
 
 from dse.inputs.pytorch.building import Builder, known_value, rule
 from dse.inputs.pytorch.tracing import Dims, Operation, per_sample
 from dse.inputs.pytorch.values import Constant, Known, Numbers, Value, sides_of
-from dse.workload.shapes import Sequence, ShapeError, Side, Tokens, Vector, with_side
+from dse.workload.shapes import Sequence, ShapeError, Tokens, Vector, with_side
 
 ACTIVATIONS = {
     "relu": "relu",
@@ -52,6 +51,22 @@ FUNCTIONS = {
     "sin": "sine",
     "cos": "cosine",
     "logical_not": "compare",
+    "bitwise_not": "compare",
+    "isnan": "compare",
+    "isinf": "compare",
+    "exp2": "exponential",
+    "expm1": "exponential",
+    "log2": "logarithm",
+    "log1p": "logarithm",
+    "log10": "logarithm",
+    "tan": "sine",
+    "atan": "sine",
+    "sinh": "exponential",
+    "cosh": "exponential",
+    "cumsum": "shift",
+    "triu": "choose",
+    "tril": "choose",
+    "trunc": "round",
 }
 COMPARISONS = ("eq", "ne", "lt", "gt", "le", "ge")
 PAIRS = {
@@ -63,6 +78,8 @@ PAIRS = {
     "maximum": ("maximum", "maximum"),
     "minimum": ("minimum", "minimum"),
     **dict.fromkeys(COMPARISONS, ("compare", "compare")),
+    **dict.fromkeys(("logical_and", "logical_or", "bitwise_and", "bitwise_or"), ("compare", "compare")),
+    **dict.fromkeys(("remainder", "fmod", "floor_divide"), ("divide", "divide")),
 }
 """What a function of two is called where both are activations, and where one is a constant."""
 
@@ -141,11 +158,31 @@ def pair(builder: Builder, operation: Operation) -> Known:
         builder.refuse(operation, "has no rule for these tensors")
     shape = numbers(value, builder, operation)
     constant = builder.of(operation, name)
-    if isinstance(constant, Constant) and constant.stored and with_constant == "shift" and _is_table(constant.dims):
+    made = per_sample(operation.dims, builder.batch)
+    if isinstance(constant, Constant) and made > value.elements * value.copies:
+        return _over_a_constant(builder, operation, value, constant, made, kind)
+    is_table = isinstance(constant, Constant) and constant.stored and _is_table(constant.dims)
+    if isinstance(constant, Constant) and is_table and (with_constant == "shift" or _own(builder, constant) == made):
         table = _table(builder, operation, value, constant, "other" if name == "self" else "self")
         return combined(builder, operation, value, table, kind)
     source = builder.as_shape(value, shape, operation)
-    return builder.add(operation, "elementwise", [source], shape, operation=with_constant)
+    facts = ("scalar",) if not isinstance(constant, Constant) or math.prod(constant.dims) == 1 else ()
+    facts += ("causal",) if isinstance(constant, Constant) and constant.causal else ()
+    return builder.add(operation, "elementwise", [source], shape, operation=with_constant, facts=facts)
+
+
+def _over_a_constant(builder: Builder, operation: Operation, value: Value, constant: Constant, made: int, kind: str) -> Value:
+    """A value spread over a constant that is as large as the result, or written out where neither is."""
+    if _own(builder, constant) == made:
+        whole = Value(name=builder.learned(constant, Vector(made), operation), shape=Vector(made))
+        return combined(builder, operation, whole, value, kind)
+    whole = builder.written_out(operation, value, made)
+    return builder.add(operation, "elementwise", [whole.name], Vector(made), operation=PAIRS[_base(operation)][1])
+
+
+def _own(builder: Builder, constant: Constant) -> int:
+    """Numbers of a constant; of one that is the same for every sample, those of one sample."""
+    return per_sample(constant.dims, builder.batch) or math.prod(constant.dims)
 
 
 def _is_table(dims: Dims) -> bool:
@@ -156,9 +193,9 @@ def _is_table(dims: Dims) -> bool:
 def _table(builder: Builder, operation: Operation, value: Value, constant: Constant, name: str) -> Value:
     """What a stored tensor is added as: rows that were looked up by position, or a learned tensor."""
     shape = builder.seen(value, builder.dims(operation, name), operation)
-    elements = math.prod(constant.dims)
+    elements = _own(builder, constant)
     if elements != shape.elements:
-        shape = _spread(builder, operation, shape, builder.dims(operation, name), constant.dims)
+        _, shape = _spread(builder, operation, shape, builder.dims(operation, name), constant.dims, elements)
     if constant.table is not None and isinstance(shape, Sequence) and shape.features == constant.table[1]:
         tokens = next((name for name, each in builder.shapes.items() if each == Tokens(shape.steps)), None)
         if tokens is not None:
@@ -170,47 +207,56 @@ def _table(builder: Builder, operation: Operation, value: Value, constant: Const
 
 
 def combined(builder: Builder, operation: Operation, first: Value, second: Value, kind: str) -> Value:
-    """Two activations element by element, the smaller one spread over the larger."""
+    """Two activations element by element, the smaller one spread over the larger; where both are spread, one is written out."""
     large, small = (first, second) if first.elements >= second.elements else (second, first)
+    made = per_sample(operation.dims, builder.batch)
+    if made > large.elements:
+        large = builder.written_out(operation, large, made)
+        first, second = (large, second) if small is second else (first, large)
     shape = builder.seen(large, _dims_of(builder, operation, large, first), operation)
     if small.elements == large.elements:
-        other = builder.as_shape(small, shape, operation)
+        wanted = shape
     else:
         name = "other" if small is second else "self"
-        wanted = _spread(builder, operation, shape, _dims_of(builder, operation, large, first), builder.dims(operation, name))
-        other = builder.as_shape(small, wanted, operation)
-    base = builder.as_shape(large, shape, operation)
+        large_dims = operation.dims if made == large.elements else _dims_of(builder, operation, large, first)
+        shape, wanted = _spread(builder, operation, shape, large_dims, builder.dims(operation, name), small.elements)
+    base, other = builder.as_shape(large.plain(), shape, operation), builder.as_shape(small.plain(), wanted, operation)
     reads = [base, other] if large is first else [other, base]
+    facts = tuple({fact for layer in builder.layers for fact in layer["facts"] if fact == "causal" and layer["name"] in reads})
     if kind in ("add", "multiply"):
-        return builder.add(operation, kind, reads, shape)
-    return builder.add(operation, "elementwise", reads, shape, operation=kind)
+        return builder.add(operation, kind, reads, shape, facts=facts)
+    return builder.add(operation, "elementwise", reads, shape, operation=kind, facts=facts)
 
 
 def _dims_of(builder: Builder, operation: Operation, value: Value, first: Value) -> Dims:
     return builder.dims(operation, "self" if value is first else "other")
 
 
-def _spread(builder: Builder, operation: Operation, shape: Numbers, dims: Dims, small: Dims) -> Numbers:
-    """The shape of what is spread over `shape`, whose dimensions are `dims`: a side of 1 where `small` has 1."""
+def _spread(
+    builder: Builder, operation: Operation, shape: Numbers, dims: Dims, small: Dims, elements: int
+) -> tuple[Numbers, Numbers]:
+    """The shapes by which `elements` of dimensions `small` are spread over `shape`, whose dimensions are `dims`.
+
+    A side is 1 where `small` has 1. Where the dimensions are no sides of the shape, the numbers alone say how it is: a vector
+    that is spread over so many steps.
+    """
     sides = sides_of(shape, dims, builder.batch)
-    if sides is None:
-        builder.refuse(operation, f"has no rule for spreading {small} over {dims}")
     aligned = (1,) * (len(dims) - len(small)) + small
     found = shape
     try:
-        for side, extent in zip(sides, aligned, strict=True):
+        for side, extent in zip(sides or (), aligned, strict=True):
             if side is not None and extent == 1:
                 found = with_side(found, side, 1)
-    except ShapeError as error:
-        builder.refuse(operation, f"has no rule for spreading {small} over {dims}: {error}")
-    kept = [extent for extent in astuple(found) if extent != 1]
-    return Vector(found.channels) if len(kept) <= 1 and found.channels == found.elements else found
-
-
-@rule("addcmul", "lerp", "addcdiv")
-def of_three(builder: Builder, operation: Operation) -> Known:
-    """Refused: they are rare, and each is two functions."""
-    builder.refuse(operation, "has no rule")
+    except (ShapeError, ValueError):
+        found = shape
+    if found.elements == elements:
+        kept = [extent for extent in astuple(found) if extent != 1]
+        return shape, Vector(found.channels) if len(kept) <= 1 and found.channels == found.elements else found
+    if elements in (1, shape.channels):
+        return shape, Vector(elements)
+    if shape.elements % elements:
+        builder.refuse(operation, f"has no rule for spreading {small} over {dims}")
+    return Sequence(elements, shape.elements // elements), Vector(elements)
 
 
 @rule("where", "masked_fill")
@@ -221,8 +267,13 @@ def choose(builder: Builder, operation: Operation) -> Known:
     if not values:
         return Constant(dims=operation.dims)
     value = max(values, key=lambda each: each.elements)
+    if len(values) > 1:
+        return combined(builder, operation, values[0], values[1], "choose")
     shape = numbers(value, builder, operation)
-    return builder.add(operation, "elementwise", [builder.as_shape(value, shape, operation)], shape, operation="choose")
+    others = [builder.of(operation, name) for name in ("condition", "mask", "self", "other")]
+    facts = ("causal",) if any(isinstance(each, Constant) and each.causal for each in others) else ()
+    source = builder.as_shape(value, shape, operation)
+    return builder.add(operation, "elementwise", [source], shape, operation="choose", facts=facts)
 
 
 NORMS = {
@@ -249,34 +300,6 @@ def normalisation(builder: Builder, operation: Operation) -> Known:
     return (made, None, None) if operation.parts else made
 
 
-MODES = {"mean": "average", "sum": "sum", "amax": "max", "amin": "max", "max": "max", "min": "max"}
-
-
-@rule("mean", "sum", "amax", "amin")
-def reduced(builder: Builder, operation: Operation) -> Known:
-    """The mean, sum or maximum over sides: over the extent of an image or a sequence, or over features."""
-    value = builder.value(operation, "self")
-    shape = builder.seen(value, builder.dims(operation, "self"), operation)
-    kept = per_sample(operation.dims, builder.batch)
-    if not kept:
-        builder.refuse(operation, "has no rule over the batch")
-    mode = MODES[_base(operation)]
-    dims = builder.dims(operation, "self")
-    sides = sides_of(shape, dims, builder.batch)
-    over = {at % len(dims) for at in _listed(builder.argument(operation, "dim"), len(dims))}
-    spatial: set[Side | None] = {"steps", "height", "width", None}
-    if sides is not None and kept == shape.channels and {sides[at] for at in over} <= spatial:
-        return builder.add(operation, "global_pool", [builder.as_shape(value, shape, operation)], Vector(kept), mode=mode)
-    rows = Sequence(kept, shape.elements // kept)
-    return builder.add(operation, "global_pool", [builder.as_shape(value, rows, operation)], Vector(kept), mode=mode)
-
-
-def _listed(dim: Any, rank: int) -> tuple[int, ...]:  # noqa: ANN401
-    if dim is None or dim == ():
-        return tuple(range(rank))
-    return tuple(int(at) for at in cast("tuple[Any, ...]", dim)) if isinstance(dim, tuple) else (int(dim),)
-
-
 def _base(operation: Operation) -> str:
     name = operation.name
-    return name if name in ACTIVATIONS or name in FUNCTIONS or name in PAIRS or name in MODES else name.rstrip("_")
+    return name if name in ACTIVATIONS or name in FUNCTIONS or name in PAIRS else name.rstrip("_")

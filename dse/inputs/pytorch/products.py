@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
+from dse.inputs.joining.volumes import NO_RULE, PASSED, Windows, joined_sides
 from dse.inputs.pytorch.building import Builder, rule
 from dse.inputs.pytorch.tracing import Dims, Operation
 from dse.inputs.pytorch.values import Constant, Known, Value
@@ -107,8 +108,14 @@ def _product(builder: Builder, operation: Operation, first: str, second: str, co
 def product_of(
     builder: Builder, operation: Operation, left: Value, right: Value, sizes: tuple[int, int, int, int], *, turned: bool
 ) -> Value:
-    """`sizes` are groups, rows, columns and what is summed over; `turned` where the second is given as columns x inner."""
+    """`sizes` are groups, rows, columns and what is summed over; `turned` where the second is given as columns x inner.
+
+    Matrices that several of the first share (copies, as in grouped-query attention) count once: their rows are those of one.
+    """
     groups, rows_n, columns, inner = sizes
+    shared, odd = divmod(groups * columns * inner, right.elements)
+    if groups and shared > 1 and not odd and groups % shared == 0:
+        groups, rows_n = groups // shared, rows_n * shared
     if not groups or left.elements != groups * rows_n * inner or right.elements != groups * columns * inner:
         builder.refuse(operation, "has no rule for factors of these shapes: samples or groups would share one of them")
     one = builder.as_shape(left, Sequence(groups * inner, rows_n), operation)
@@ -153,7 +160,7 @@ def einsum(builder: Builder, operation: Operation) -> Known:
     return product_of(builder, operation, first, second, sizes, turned=False)
 
 
-@rule("conv1d", "conv2d", "convolution", "_convolution")
+@rule("conv1d", "conv2d", "conv3d", "convolution", "_convolution")
 def convolution(builder: Builder, operation: Operation) -> Known:
     """Convolutions of images and sequences, grouped and depth-wise ones too."""
     if builder.argument(operation, "transposed"):
@@ -163,13 +170,15 @@ def convolution(builder: Builder, operation: Operation) -> Known:
         builder.refuse(operation, "has no rule for filters that are computed from the input")
     dims = builder.dims(operation, "input")
     sides, groups = len(weight) - 2, int(builder.argument(operation, "groups") or 1)
-    if sides > 2:
-        builder.refuse(operation, "has no rule in three dimensions")
     stride = spread(builder.argument(operation, "stride") or 1, sides)
     dilation = spread(builder.argument(operation, "dilation") or 1, sides)
     kernel = weight[2:]
     padding = _padding(builder.argument(operation, "padding"), value, sides, kernel, dilation, stride)
     channels = weight[1] * groups
+    if sides > 2:
+        begins, ends = zip(*padding, strict=True)
+        windows = Windows((0, channels, *dims[-sides:]), kernel, stride, dilation, (*begins, *ends))
+        return over_volume(builder, operation, value, weight, windows, groups)
     out = operation.dims[-sides:]
     keys: dict[str, Any] = {}
     if sides == 1:
@@ -183,6 +192,29 @@ def convolution(builder: Builder, operation: Operation) -> Known:
     if groups == channels and groups > 1:
         return builder.add(operation, "depthwise_conv2d", [name], shape, multiplier=weight[0] // channels, **keys)
     return builder.add(operation, "conv2d", [name], shape, filters=weight[0], groups=groups, **keys)
+
+
+def over_volume(builder: Builder, operation: Operation, value: Value, weight: Dims, windows: Windows, groups: int) -> Value:
+    """A convolution over three sides that is one over two, or rows of a product; others are refused."""
+    channels = windows.shape[1]
+    if windows.are_blocks() and groups == 1:
+        features = channels * math.prod(windows.kernel)
+        name = builder.as_shape(value, Sequence(features, value.elements // features), operation)
+        shape = Sequence(weight[0], value.elements // features)
+        return builder.add(operation, "linear", [name], shape, features=weight[0])
+    sides = joined_sides(windows)
+    if len(sides) > 2 or value.margin:
+        builder.refuse(operation, f"has no rule: {NO_RULE}")
+    height, width = (PASSED, *sides)[-2:]
+    image = builder.as_shape(value, Image(channels, height.extent, width.extent), operation)
+    keys: dict[str, Any] = {
+        "kernel": (height.taps, width.taps),
+        "stride": (height.stride, width.stride),
+        "dilation": (height.dilation, width.dilation),
+        "padding": _sides((height.pads, width.pads)),
+    }
+    shape = Image(weight[0], height.made(), width.made())
+    return builder.add(operation, "conv2d", [image], shape, filters=weight[0], groups=groups, **keys)
 
 
 @rule("conv_transpose1d", "conv_transpose2d")

@@ -24,7 +24,7 @@ VIEWS = (
 """Operators that give another view, another order or another type of what is there, or that do nothing in inference."""
 
 
-@rule(*VIEWS)
+@rule(*VIEWS, takes_ids=True)
 def view(builder: Builder, operation: Operation) -> Known:
     """The same numbers, whoever reads them says by what shape."""
     found = builder.of(operation, "input" if "input" in operation.arguments else "self")
@@ -44,7 +44,7 @@ def made_new(builder: Builder, operation: Operation) -> Known:
     return Constant(dims=operation.dims)
 
 
-@rule("expand", "expand_as", "repeat", "repeat_interleave", "tile", "broadcast_to")
+@rule("expand", "expand_as", "repeat", "repeat_interleave", "tile", "broadcast_to", takes_ids=True)
 def copies(builder: Builder, operation: Operation) -> Known:
     """Copies that nobody computes; whoever reads them must know what to do with them."""
     name = "self" if "self" in operation.arguments else "input"
@@ -71,7 +71,7 @@ def pad(builder: Builder, operation: Operation) -> Known:
     return replace(value, margin=((0, 0),) * (spatial - len(pairs)) + pairs)
 
 
-@rule("select")
+@rule("select", takes_ids=True)
 def select(builder: Builder, operation: Operation) -> Known:
     """One position of a side."""
     found = builder.of(operation, "self")
@@ -100,7 +100,7 @@ def _last_step(builder: Builder, operation: Operation, whole: Value) -> Value:
     return builder.add(operation, "select", [whole.name], Vector(whole.shape.features), called=f"{whole.name}_last", steps="last")
 
 
-@rule("slice", "narrow")
+@rule("slice", "narrow", takes_ids=True)
 def cut(builder: Builder, operation: Operation) -> Known:
     """A range of positions of a side."""
     dims, out = builder.dims(operation, "self"), operation.dims
@@ -111,7 +111,7 @@ def cut(builder: Builder, operation: Operation) -> Known:
     return part(builder, operation, "self", at, min(int(begin), dims[at]), out[at], step=step)
 
 
-@rule("chunk", "split", "split_with_sizes", "tensor_split", "unsafe_split", "unsafe_chunk", "unbind")
+@rule("chunk", "split", "split_with_sizes", "tensor_split", "unsafe_split", "unsafe_chunk", "unbind", takes_ids=True)
 def pieces(builder: Builder, operation: Operation) -> Known:
     """Several ranges of a side."""
     dims = builder.dims(operation, "self")
@@ -210,7 +210,7 @@ def cat(builder: Builder, operation: Operation) -> Known:
             names.append(builder.as_shape(value, wanted, operation))
         elif isinstance(each, Constant):
             names.append(builder.learned(each, wanted, operation))
-    along = {} if side == "channels" else {"along": side}
+    along: dict[str, Any] = {} if side == "channels" else {"along": side}
     return builder.add(operation, "concat", names, with_side(shape, side, operation.dims[at]), **along)
 
 

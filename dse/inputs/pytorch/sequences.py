@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from dse.inputs.pytorch.building import Builder, rule
+from dse.inputs.pytorch.pointwise import numbers
 from dse.inputs.pytorch.tracing import Operation, per_sample
 from dse.inputs.pytorch.values import Known, State, Value
 from dse.workload.shapes import Sequence, Tokens
@@ -36,6 +37,16 @@ def attention(builder: Builder, operation: Operation) -> Known:
         causal=bool(builder.argument(operation, "is_causal")) and k[-2] == q[-2] > 1,
         projections=False,
     )
+
+
+@rule("rotary")
+def rotary(builder: Builder, operation: Operation) -> Known:
+    """Queries or keys turned by the angles of their positions: four products and two sums for two elements."""
+    value = builder.value(operation, "self")
+    for function in ("scale", "scale", "shift"):
+        shape = numbers(value, builder, operation)
+        value = builder.add(operation, "elementwise", [value.name], shape, operation=function, facts=("rotary",))
+    return value
 
 
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
@@ -71,7 +82,7 @@ def recurrent(builder: Builder, operation: Operation) -> Known:
     return (made, state, state)
 
 
-@rule("embedding")
+@rule("embedding", takes_ids=True)
 def embedding(builder: Builder, operation: Operation) -> Known:
     """Rows of a table for ids that are given."""
     weight, ids = builder.dims(operation, "weight"), builder.of(operation, "indices")
@@ -81,7 +92,7 @@ def embedding(builder: Builder, operation: Operation) -> Known:
     return builder.add(operation, "embedding", [ids.name], shape, vocabulary=weight[0], features=weight[1])
 
 
-@rule("embedding_bag")
+@rule("embedding_bag", takes_ids=True)
 def embedding_bag(builder: Builder, operation: Operation) -> Known:
     """Sums (or means) of rows: as many ids as come for each result are a bag."""
     weight, ids = builder.dims(operation, "weight"), builder.of(operation, "indices")

@@ -1,116 +1,75 @@
-"""Layers as a person would have written them: what rides on a product stands in it, and what nobody reads is gone."""
+"""Layers by name as a person would have written them: `dse.inputs.joining` joins them, as it does those of other importers."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dse.inputs.pytorch.attention import attentions
+from dse.inputs.joining.emitted import Emitted
+from dse.inputs.joining.tidying import in_order, tidied
+from dse.inputs.writer import layer_name
 from dse.workload.shapes import Image, Shape, Vector
 
 LayerList = list[dict[str, Any]]
-
-CONVOLUTIONS = ("conv1d", "conv2d", "depthwise_conv2d", "transposed_conv2d")
-FREE = ("reshape", "slice", "select", "learned", "concat", "flatten")
-RECURRENT = ("lstm", "gru", "rnn")
+_APART = ("name", "kind", "from", "memory", "path", "owner", "facts")
+"""What is no key of a layer, or is kept beside its keys."""
 
 
-def tidy(layers: LayerList, shapes: Mapping[str, Shape], outputs: Sequence[str], notes: list[str]) -> LayerList:
-    """The same layers with less text; those of `outputs` are the network's results."""
-    kept = [dict(layer) for layer in layers]
-    passes: tuple[Callable[[LayerList, set[str]], LayerList], ...] = (
-        lambda found, ends: _used(found, ends),
-        lambda found, ends: _ridden(found, ends),
-        lambda found, ends: attentions(found, shapes, ends, notes),
-        lambda found, ends: _last_states(found, ends),
-        lambda found, ends: _used(found, ends),
+def tidy(
+    layers: LayerList, shapes: Mapping[str, Shape], outputs: Sequence[str], aside: Counter[str]
+) -> tuple[LayerList, list[str]]:
+    """The same layers with less text, those of `outputs` being the network's results; and which inputs they read.
+
+    What is not counted beside something else is added to `aside`.
+    """
+    by_name = {str(layer["name"]): layer for layer in layers}
+    numbers = {name: number for number, name in enumerate(by_name)}
+    given = [name for name in shapes if name not in by_name]
+    numbers |= {name: -1 - index for index, name in enumerate(given)}
+    emitted = {number: _emitted(by_name[name], number, numbers, shapes) for name, number in numbers.items() if number >= 0}
+    inputs = {numbers[name]: (name, shapes[name]) for name in given}
+    results = [numbers[name] for name in dict.fromkeys(outputs) if numbers[name] >= 0]
+    found = tidied(emitted, results, inputs, aside)
+    called = {number: name for name, number in numbers.items() if number < 0}
+    ordered = in_order(found)
+    for layer in ordered:
+        called[layer.number] = _called(layer, by_name[layer.hint], called.values())
+    written = [_written(layer, called, found.shape) for layer in ordered]
+    read = {source for layer in ordered for source in layer.sources}
+    return written, [name for name in given if numbers[name] in read]
+
+
+def _emitted(layer: Mapping[str, Any], number: int, numbers: Mapping[str, int], shapes: Mapping[str, Shape]) -> Emitted:
+    """A layer by name as one by number; its hint is its name."""
+    memory = layer.get("memory")
+    return Emitted(
+        number=number,
+        kind=str(layer["kind"]),
+        keys={key: item for key, item in layer.items() if key not in _APART and item is not None},
+        reads=[numbers[name] for name in layer.get("from", ())],
+        shape=shapes[str(layer["name"])],
+        hint=str(layer["name"]),
+        word=str(layer["kind"]),
+        facts=frozenset(layer.get("facts", ())),
+        memory=numbers[memory[0]] if memory else None,
     )
-    ends = set(outputs)
-    for each in passes:
-        kept = each(kept, ends)
-    return [_plain(layer, shapes) for layer in kept]
 
 
-def readers(layers: LayerList) -> Counter[str]:
-    """How many times each layer is read."""
-    return Counter(name for layer in layers for key in ("from", "memory") for name in layer.get(key, ()))
+def _called(layer: Emitted, made_of: Mapping[str, Any], taken: Any) -> str:  # noqa: ANN401 - a view of a mapping's values
+    """Its name; of an attention that of its module where that is one, else that and the word."""
+    if layer.kind != "attention":
+        return layer_name(layer.hint, taken)
+    path, own = str(made_of["path"]).replace(".", "_"), str(made_of["owner"]).rpartition(".")[2].lower()
+    return layer_name(path if path and "att" in own else f"{path}_attention".lstrip("_"), taken)
 
 
-def redirected(layers: LayerList, names: Mapping[str, str]) -> LayerList:
-    """The layers with what they read called otherwise."""
-    for layer in layers:
-        for key in ("from", "memory"):
-            if key in layer:
-                layer[key] = [names.get(name, name) for name in layer[key]]
-    return layers
-
-
-def _used(layers: LayerList, ends: set[str]) -> LayerList:
-    """Without layers that move nothing and that nobody reads."""
-    while True:
-        read = readers(layers)
-        kept = [layer for layer in layers if layer["kind"] not in FREE or read[layer["name"]] or layer["name"] in ends]
-        if len(kept) == len(layers):
-            return layers
-        layers = kept
-
-
-def _ridden(layers: LayerList, ends: set[str]) -> LayerList:
-    """Normalisations of a batch and activations as keys of the product whose stream they ride on."""
-    read, by_name = readers(layers), {layer["name"]: layer for layer in layers}
-    gone: dict[str, str] = {}
-    kept: LayerList = []
-    for layer in layers:
-        sources = [gone.get(name, name) for name in layer.get("from", ())]
-        product = by_name.get(sources[0]) if len(sources) == 1 else None
-        key = _key(layer)
-        if product is None or key is None or not _takes(product, key) or read[layer["from"][0]] > 1 or layer["from"][0] in ends:
-            kept.append(layer)
-            continue
-        product[key] = layer.get("function") or layer.get("method")
-        gone[layer["name"]] = product["name"]
-        if layer["name"] in ends:
-            ends.add(product["name"])
-        by_name[layer["name"]] = product
-    return redirected(kept, gone)
-
-
-def _key(layer: Mapping[str, Any]) -> str | None:
-    if layer["kind"] == "activation":
-        return "activation"
-    return "normalisation" if layer["kind"] == "normalisation" and layer["method"] == "batch" else None
-
-
-def _takes(product: Mapping[str, Any], key: str) -> bool:
-    if "activation" in product or key in product:
-        return False
-    return product["kind"] in CONVOLUTIONS or (product["kind"] == "linear" and key == "activation")
-
-
-def _last_states(layers: LayerList, ends: set[str]) -> LayerList:
-    """Recurrent layers of which the last step alone is read hand on nothing else."""
-    read, by_name = readers(layers), {layer["name"]: layer for layer in layers}
-    gone: dict[str, str] = {}
-    kept: LayerList = []
-    for layer in layers:
-        source = by_name.get(layer["from"][0]) if layer["kind"] == "select" and layer.get("steps") == "last" else None
-        if source is None or source["kind"] not in RECURRENT or read[source["name"]] > 1 or source["name"] in ends:
-            kept.append(layer)
-            continue
-        source["returns"] = "last"
-        gone[layer["name"]] = source["name"]
-        if layer["name"] in ends:
-            ends.add(source["name"])
-    return redirected(kept, gone)
-
-
-def _plain(layer: Mapping[str, Any], shapes: Mapping[str, Shape]) -> dict[str, Any]:
-    """Without what the file does not hold; a reshape of an image to a vector is called flatten."""
-    kept = {key: value for key, value in layer.items() if key not in ("path", "owner") and value is not None}
-    if kept["kind"] == "reshape" and isinstance(shapes[layer["name"]], Vector):
-        source = shapes.get(layer["from"][0])
-        if isinstance(source, Image):
-            del kept["to"]
-            kept["kind"] = "flatten"
-    return kept
+def _written(layer: Emitted, called: Mapping[int, str], shape: Any) -> dict[str, Any]:  # noqa: ANN401 - a method
+    """A layer as the writer takes it; a reshape of an image to a vector is called flatten."""
+    written: dict[str, Any] = {"name": called[layer.number], "kind": layer.kind, **layer.keys}
+    if layer.kind == "reshape" and isinstance(layer.shape, Vector) and isinstance(shape(layer.reads[0]), Image):
+        del written["to"]
+        written["kind"] = "flatten"
+    if layer.reads:
+        written["from"] = [called[source] for source in layer.reads]
+    return written if layer.memory is None else {**written, "memory": [called[layer.memory]]}

@@ -112,7 +112,9 @@ def _remedy(error: BaseException) -> str:
         return "token ids are whole numbers: write --input 1x128:int"
     if any(word in text for word in ("positional", "missing", "argument count")):
         return f"give each of its inputs a shape; {HINT}"
-    return f"the first side of each input is the batch unless one is called B; {HINT}"
+    if any(word in text for word in ("size", "shape", "dim", "match", "channels")):
+        return f"the first side of each input is the batch unless one is called B; {HINT}"
+    return "torch.export must be able to follow it: arrays, files and numbers taken out of tensors have no graph"
 
 
 def _plain(program: Any, batch: int) -> Traced:  # noqa: ANN401

@@ -38,12 +38,13 @@ class Value:
 class Constant:
     """What does not depend on the input. `stored` is the name of the weight or buffer that it is, or a part of; "" if computed.
 
-    `table` is (rows, width) of the whole table where it was looked up in one.
+    `table` is (rows, width) of the whole table where it was looked up in one; `causal` of a mask that hides what follows.
     """
 
     dims: Dims
     stored: str = ""
     table: tuple[int, int] | None = None
+    causal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,8 +37,8 @@ def _groups(operations: Sequence[Operation]) -> Iterator[tuple[Operation, ...]]:
 
 
 def _method(operation: Operation) -> str | None:
-    own = operation.owner.rpartition(".")[2]
-    return next((method for end, method in METHODS.items() if own.endswith(end)), None)
+    own = operation.owner.rpartition(".")[2].lower()
+    return next((method for end, method in METHODS.items() if own.endswith(end.lower())), None)
 
 
 def _whole(builder: Builder, group: tuple[Operation, ...], read_later: set[str]) -> bool:

@@ -1,37 +1,56 @@
 """Layers as a person would write them: what rides on a layer becomes its key, attention and stacks become one layer.
 
-Each step works on the layers of a `Builder`, by number, and leaves the operations what they are, but for what
+Each step works on layers by number, and leaves the operations what they are, but for what
 `dse.workload.attention` does by itself: scales and masks of the scores belong to it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from dse.inputs.onnx.attending import join_products, join_projections
-from dse.inputs.onnx.building import Builder, Emitted
-from dse.inputs.onnx.layers import Layers
+from dse.inputs.joining.attention import join_products, join_projections
+from dse.inputs.joining.emitted import Emitted
+from dse.inputs.joining.layers import Layers
+from dse.workload.shapes import Shape
 
+SCORES = "scales, masks and biases of attention scores belong to the attention and are not counted beside it"
 CONVOLUTIONS = ("conv1d", "conv2d", "depthwise_conv2d", "transposed_conv2d")
 RECURRENT = ("lstm", "gru", "rnn")
 
 
-def tidied(builder: Builder, results: Iterable[int]) -> Layers:
-    """The layers of a builder, joined where a person would join them, without what no result depends on."""
-    layers = Layers(builder.layers, results, builder.inputs)
+def tidied(
+    emitted: Mapping[int, Emitted], results: Iterable[int], inputs: Mapping[int, tuple[str, Shape]], aside: Counter[str]
+) -> Layers:
+    """Layers by number joined where a person would join them, without what no result depends on.
+
+    `inputs` have numbers below zero; what is not counted beside something else is added to `aside`.
+    """
+    layers = Layers(emitted, results, inputs)
     ride(layers)
     drop_unread(layers)
     if join_products(layers):
         gone = [layer for layer in drop_unread(layers) if layer.kind not in ("linear", "matmul", "softmax", "reshape", "slice")]
         if gone:
-            builder.aside[
-                "scales, masks and biases of attention scores belong to the attention and are not counted beside it"
-            ] += len(gone)
+            aside[SCORES] += len(gone)
     drop_reshapes(layers)
     join_projections(layers)
     drop_unread(layers)
+    take_last(layers)
     stack(layers)
     return layers
+
+
+def take_last(layers: Layers) -> None:
+    """Recurrent layers of which the last step alone is read hand on nothing else."""
+    for number in sorted(layers.by_number):
+        layer = layers.by_number.get(number)
+        if layer is None or layer.kind not in RECURRENT or "returns" in layer.keys:
+            continue
+        reader = layers.sole_reader(number)
+        if reader is not None and reader.kind == "select" and reader.keys.get("steps", "last") == "last":
+            layer.keys["returns"], layer.shape = "last", reader.shape
+            layers.replace(reader.number, number)
 
 
 def drop_reshapes(layers: Layers) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from dse.inputs.onnx.building import Emitted
+from dse.inputs.joining.emitted import Emitted
 from dse.workload.shapes import Shape
 
 
@@ -34,10 +34,11 @@ class Layers:
         """Layers that read a layer."""
         return [self.by_number[reader] for reader in self._readers.get(number, ())]
 
-    def sole_reader(self, number: int) -> Emitted | None:
-        """The one layer that reads a layer, and reads it once; None if the layer is a result."""
+    def sole_reader(self, number: int, *, handed_out: bool = False) -> Emitted | None:
+        """The one layer that reads a layer, and reads it once; None if the layer is a result, unless that may be `handed_out`."""
         readers = self.readers(number)
-        once = len(readers) == 1 and number not in self.results and readers[0].sources.count(number) == 1
+        is_kept = number in self.results and not handed_out
+        once = len(readers) == 1 and not is_kept and readers[0].sources.count(number) == 1
         return readers[0] if once else None
 
     def rewire(self, layer: Emitted, reads: Sequence[int], memory: int | None = None) -> None:

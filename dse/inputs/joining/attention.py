@@ -11,12 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dse.inputs.onnx.building import Emitted
-from dse.inputs.onnx.layers import Layers
+from dse.inputs.joining.emitted import Emitted
+from dse.inputs.joining.layers import Layers
 from dse.workload.shapes import Sequence as Steps
 
 _BETWEEN = ("elementwise", "add", "multiply", "activation")
 MOST_BETWEEN = 8
+_ON_THE_WAY = frozenset({"rotary", "scalar"})
+"""What may stand between a projection and its attention: a rotation by position, a scale by one number."""
+_KEPT = ("heads", "kv_heads", "causal", "context", "window")
+"""Keys that an attention has with its projections and without."""
 
 
 def join_products(layers: Layers) -> int:
@@ -42,10 +46,11 @@ def join_projections(layers: Layers) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Core:
-    """softmax(Q·Kᵀ)·V: its last product, where queries, keys and values come from, and its heads."""
+    """softmax(Q·Kᵀ)·V: its last product, where queries, keys and values come from, its heads, and joins with a cache."""
 
     weighted: Emitted
     sources: tuple[int, int, int]
+    joined: frozenset[int]
     keys: dict[str, Any]
 
 
@@ -66,17 +71,25 @@ def _core(layers: Layers, softmax: Emitted) -> _Core | None:
         _source(layers, number, matmul)
         for number, matmul in zip((*scores.reads, weighted.reads[1]), (scores, scores, weighted), strict=True)
     ]
+    caches = [_cache(layers, number, groups * width) for number in sources[1:]]
+    past, joined = 0, frozenset[int]()
+    if caches[0] is not None and caches[1] is not None and caches[0][1] == caches[1][1]:
+        joined, past = frozenset(sources[1:]), caches[0][1]
+        sources[1:] = [cache[0] for cache in caches if cache is not None]
     query, key, value = (layers.shape(number) for number in sources)
     if not (isinstance(query, Steps) and isinstance(key, Steps) and isinstance(value, Steps)):
         return None
     heads, odd = divmod(query.features, width)
-    fits = not odd and heads % groups == 0 and query.elements == first.elements and key.elements == second.elements
+    keys_there = key.elements + past * groups * width
+    fits = not odd and heads % groups == 0 and query.elements == first.elements and keys_there == second.elements
     if not fits or key != value or key.features != groups * width:
         return None
     keys: dict[str, Any] = {"heads": heads, "causal": causal and key.steps == query.steps > 1, "projections": False}
     if groups != heads:
         keys["kv_heads"] = groups
-    return _Core(weighted=weighted, sources=(sources[0], sources[1], sources[2]), keys=keys)
+    if past:
+        keys["context"] = past
+    return _Core(weighted=weighted, sources=(sources[0], sources[1], sources[2]), joined=joined, keys=keys)
 
 
 def _scores(layers: Layers, number: int, reader: int, left: int) -> tuple[Emitted, bool] | None:
@@ -109,9 +122,23 @@ def _source(layers: Layers, number: int, reader: Emitted) -> int:
     return number
 
 
+def _cache(layers: Layers, number: int, features: int) -> tuple[int, int] | None:
+    """What is new of keys or values that a cache, which the model is given, stands before; and how many are in the cache."""
+    layer = layers.by_number.get(number)
+    if layer is None or layer.kind != "concat" or len(layer.reads) != 2 or layer.reads[0] >= 0:
+        return None
+    past, odd = divmod(layers.shape(layer.reads[0]).elements, features)
+    new = layers.by_number.get(layer.reads[1])
+    while new is not None and new.kind == "reshape":
+        number = new.reads[0]
+        new = layers.by_number.get(number)
+    return None if odd or new is None else (new.number, past)
+
+
 def _place_core(layers: Layers, core: _Core) -> None:
     layer = core.weighted
     layer.kind, layer.keys = "attention", core.keys
+    layers.results = [number for number in layers.results if number not in core.joined]
     layers.rewire(layer, core.sources)
     layer.shape, layer.word = layers.shape(core.sources[0]), "attention"
 
@@ -119,46 +146,65 @@ def _place_core(layers: Layers, core: _Core) -> None:
 def _project(layers: Layers, core: Emitted) -> None:
     """Take the linear layers around an attention into it, where they are what its projections are."""
     output = layers.sole_reader(core.number)
-    made = [_projection(layers, number, core) for number in core.reads]
+    made = [found for number in core.reads if (found := _projection(layers, number, core)) is not None]
     if len(made) != 3 or output is None or output.kind != "linear" or "activation" in output.keys:
         return
-    query, key, value = made
-    if query is None or key is None or value is None or key != value:
+    (query, turned), (key, keys_turned), (value, values_turned) = made
+    if key != value or turned != keys_turned or values_turned:
         return
     source = layers.shape(query)
     if not isinstance(source, Steps) or output.keys["features"] != source.features or not isinstance(layers.shape(key), Steps):
         return
     queries = layers.shape(core.reads[0])
     width = core.keys.get("head_features") or queries.channels // core.keys["heads"]
-    keys = {name: item for name, item in core.keys.items() if name in ("heads", "kv_heads", "causal", "context") and item}
+    keys = {name: item for name, item in core.keys.items() if name in _KEPT and item}
     if width * core.keys["heads"] != source.features:
         keys["head_features"] = width
-    keys = {"in": source.features, **keys}
+    keys = {"in": source.features, **keys} | ({"rotary": True} if turned else {})
     if keys.get("kv_heads") == keys["heads"]:
         del keys["kv_heads"]
     if key != query and keys.pop("causal", False):
         return
+    inside = _between(layers, core, {query, key})
+    layers.results = [number for number in layers.results if number not in inside]
     output.kind, output.keys = "attention", keys
     layers.rewire(output, [query], None if key == query else key)
     output.hint, output.word = core.hint or output.hint, "attention"
 
 
-def _projection(layers: Layers, number: int, core: Emitted) -> int | None:
-    """What a linear layer reads that makes queries, keys or values for this attention alone, by itself or in a part of it."""
+def _between(layers: Layers, core: Emitted, sources: set[int]) -> set[int]:
+    """Layers from which an attention is made: what the model hands out of them, for a cache, is the attention's own."""
+    found, waiting = set[int](), list(core.reads)
+    while waiting:
+        number = waiting.pop()
+        if number not in sources and number not in found and number in layers.by_number:
+            found.add(number)
+            waiting += layers.by_number[number].sources
+    return found
+
+
+def _projection(layers: Layers, number: int, core: Emitted) -> tuple[int, bool] | None:
+    """What a linear layer reads that makes queries, keys or values for this attention alone, by itself or in a part of it.
+
+    And whether they are turned by their positions on the way.
+    """
+    reader, turned = core, False
     layer = layers.by_number.get(number)
-    if layer is not None and layer.kind in ("slice", "reshape") and "features" in layer.keys.get("to", layer.keys):
-        if layers.sole_reader(number) is not core:
-            return None
+    while layer is not None and layer.facts & _ON_THE_WAY and layers.sole_reader(number, handed_out=True) is reader:
+        turned |= "rotary" in layer.facts
+        reader, number = layer, layer.reads[0]
+        layer = layers.by_number.get(number)
+    if layer is None or layers.sole_reader(number, handed_out=True) is not reader:
+        return None
+    if layer.kind in ("slice", "reshape") and "features" in layer.keys.get("to", layer.keys):
         whole = layers.by_number.get(layer.reads[0])
         while whole is not None and whole.kind == "reshape":
             whole = layers.by_number.get(whole.reads[0])
         if whole is None or whole.kind != "linear" or not _is_cut_for(layers, whole, core):
             return None
         layer = whole
-    elif layer is None or layers.sole_reader(number) is not core:
-        return None
     plain = layer.kind == "linear" and "activation" not in layer.keys
-    return layer.reads[0] if plain else None
+    return (layer.reads[0], turned) if plain else None
 
 
 def _is_cut_for(layers: Layers, whole: Emitted, core: Emitted) -> bool:
@@ -172,9 +218,17 @@ def _is_cut_for(layers: Layers, whole: Emitted, core: Emitted) -> bool:
             if reader.kind == "reshape" and number != core.number:
                 waiting.append(reader.number)
             elif reader.kind == "slice":
-                if layers.sole_reader(reader.number) is not core:
+                if not _reaches(layers, reader.number, core):
                     return False
                 parts, features = parts + 1, features + layers.shape(reader.number).elements
             else:
                 return False
     return parts > 0 and features == whole.shape.elements
+
+
+def _reaches(layers: Layers, number: int, core: Emitted) -> bool:
+    """Whether an attention alone reads a layer, turned by its positions or as it is."""
+    reader = layers.sole_reader(number, handed_out=True)
+    while reader is not None and reader is not core and reader.facts & _ON_THE_WAY:
+        reader = layers.sole_reader(reader.number, handed_out=True)
+    return reader is core
