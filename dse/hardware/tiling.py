@@ -11,6 +11,7 @@ reduce idling", as they "do not need to wait for each other at synchronization p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,8 +50,8 @@ class Tile:
 
     @property
     def is_limited(self) -> bool:
-        """Whether there are operations that it does not serve."""
-        return self.whole or self.narrow or self.channels > 1 or self.bits is not None
+        """Whether there are operations on operands of its width that it does not serve."""
+        return self.whole or self.narrow or self.channels > 1
 
     def __str__(self) -> str:
         marks = [f"{self.bits} bits"] if self.bits is not None else []
@@ -61,6 +62,16 @@ class Tile:
         marks += [f"channels by {self.channels}"] if self.channels > 1 else []
         marks += [f"up to {min(self.rows, self.cols)} rows or columns"] if self.narrow else []
         return f"{self.rows}x{self.cols}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+def unserved(tiles: Sequence[Tile]) -> str | None:
+    """What some tiles leave without any, or None: every width that has tiles needs one without limits, and all others too."""
+    widths: dict[int | None, None] = {None: None, **{tile.bits: None for tile in tiles}}
+    for width in widths:
+        if all(tile.is_limited for tile in tiles if tile.bits == width):
+            of = "" if width is None else f" of {width} bits"
+            return f"one tile{of} at least must be neither 'whole' nor 'narrow' nor have 'channels', to serve every operation"
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +98,10 @@ class Tiling:
 
     def __post_init__(self) -> None:
         for use in USES:
-            if all(tile.is_limited for tile in self.of(use)):
-                raise ValueError(f"{use}: one tile at least must serve every size")
-        if self.winograd_tiles and all(tile.is_limited for tile in self.winograd_tiles):
-            raise ValueError("winograd: one tile at least must serve every size")
+            if found := unserved(self.of(use)):
+                raise ValueError(f"{use}: {found}")
+        if self.winograd_tiles and (found := unserved(self.winograd_tiles)):
+            raise ValueError(f"winograd_tiles: {found}")
 
     def of(self, use: Use) -> tuple[Tile, ...]:
         """Tiles of one use."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from dse.hardware.tiling import Tile, Tiling
+from dse.hardware.tiling import Tile, Tiling, unserved
 from dse.inputs.yaml import Listed, Strict
 
 PATTERN = r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$"
@@ -77,9 +77,8 @@ class TilingText(Strict):
     def _serves_every_size(self) -> TilingText:
         for use in ("product", "convolution", "recurrent", "winograd_tiles"):
             tiles: tuple[TileText, ...] | None = getattr(self, use)
-            if tiles is not None and all(tile.value().is_limited for tile in tiles):
-                limits = "'whole' nor 'narrow' nor of some 'channels' or 'bits'"
-                raise ValueError(f"{use}: one tile at least must be neither {limits}, to serve every operation")
+            if tiles is not None and (found := unserved([tile.value() for tile in tiles])):
+                raise ValueError(f"{use}: {found}")
         return self
 
     def value(self) -> Tiling:
