@@ -22,7 +22,7 @@ from dse.fidelity.fit import fit
 from dse.fidelity.measured import measured_devices, replayed
 from dse.fidelity.replay import MODELLED, Replay
 from dse.fidelity.scores import Score
-from dse.fidelity.terms import held_out
+from dse.fidelity.terms import USE, held_out
 from dse.hardware.design import BoolColumn
 from dse.hardware.parameters import suggestion
 from dse.hardware.tiling import Tile, Tiling
@@ -77,12 +77,11 @@ OPTIONS: Mapping[KernelKind, tuple[Option, ...]] = {
         Option("64x64", (0, 1, 2, 4), 0),
         Option("128x32", (0, 1, 2, 4), 0),
         Option("128x4 narrow", (0, 1, 2), 1),
-        Option("128x8 narrow", (0, 1, 2), 0),
         Option("splits", (1, 2, 4, 8), 4),
     ),
 }
-"""Kind -> what is chosen of it. Edges of the tiles stand in names of kernels (see the shipped devices); 128x4 and 128x8 are a
-matrix times a few vectors, and the Winograd tiles are outputs of one product (Lavin and Gray, section 5, has 32x32)."""
+"""Kind -> what is chosen of it. Edges of the tiles stand in names of kernels (see the shipped devices); 128x4 is a matrix
+times a few vectors, and the Winograd tiles are outputs of one product (Lavin and Gray, section 5, has 32x32)."""
 
 LEAST_GAIN = 1e-3
 """Of the error: a change that lowers it by less is not made."""
@@ -149,8 +148,7 @@ def tiling_of(base: Tiling, kind: KernelKind, choice: Choice) -> Tiling | None:
     """`base` with what a choice says of a kind; None where no tile is left that serves every size."""
     values = {option.name: value for option, value in zip(OPTIONS[kind], choice, strict=True)}
     made = partial(_tiles, values)
-    tiles = {"gemm": "product", "convolution": "convolution", "recurrent": "recurrent"}
-    changed: dict[str, tuple[Tile, ...] | int] = {tiles[kind]: made("")}
+    changed: dict[str, tuple[Tile, ...] | int] = {USE[kind]: made("")}
     if kind == "convolution":
         changed["winograd_tiles"] = made("winograd ")
     for name in ("splits", "idle splits"):

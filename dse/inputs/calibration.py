@@ -94,7 +94,8 @@ def calibrated_text(device: str | Path, constants: Device, provenance: Provenanc
         "held_out": dict(provenance.held_out),
         "left_out": list(provenance.left_out),
     }
-    ranges = {name: [*pair] for name, pair in (data.get("uncertainty") or {}).items()}
+    stated: dict[str, Any] = data.get("uncertainty") or {}
+    ranges: dict[str, list[float]] = {name: list(pair) for name, pair in stated.items()}
     ranges |= {name: _outward(pair) for name, pair in provenance.uncertainty.items()}
     if ranges:
         data["uncertainty"] = {name: _flow(pair) for name, pair in ranges.items()}

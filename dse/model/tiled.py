@@ -6,9 +6,9 @@ tile's units) / r of its MAC units, p products a unit at once, and a reduction c
     waves  = ceil(s·G·ceil(M/t)·ceil(N'/u) / (cores·r))
     cycles = waves · t·u·ceil(K'/s)·passes / (b·p)   +   s·G·M·N' / (rows·cols·cores) to add the parts, where s > 1
 
-The quickest of all tiles, both directions, and parts runs; of a product with idle splits only where 2·tiles <= cores·r before it is
-cut. A tile of a width of operands serves that width alone, which takes no other. The Winograd algorithm F(e x e, 3 x 3) has M = N·ceil(P/e)·ceil(Q/e),
-K' = C/G, and (e + 2)^2 such products in each tile; its transforms hide behind them.
+The quickest of all tiles, both directions, and parts runs; a product with idle splits is cut only where its tiles are no more
+than half of cores·r. A tile of a width of operands serves that width alone, which takes no other. The Winograd algorithm
+F(e x e, 3 x 3) has M = N·ceil(P/e)·ceil(Q/e), K' = C/G, and (e + 2)^2 such products in each tile; its transforms hide behind them.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _widths(cuts: Sequence[Cut], cut: Cut) -> set[int]:
 def busy_units(tile: Tile, units: IntColumn) -> FloatColumn:
     """MAC units of a core, times products at once, that one tile keeps busy; `units` are the core's."""
     most = units if tile.units is None else np.minimum(units, tile.units)
-    return most * (tile.pairs / tile.resident)
+    return np.asarray(most * (tile.pairs / tile.resident), dtype=np.float64)
 
 
 def tiled(units: IntColumn, cores: IntColumn, passes: IntColumn, s: Nests, tiling: Tiling) -> Tiled:
