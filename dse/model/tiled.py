@@ -8,7 +8,8 @@ tile's units) / r of its MAC units, p products a unit at once, and a reduction c
 
 The quickest of all tiles, both directions, and parts runs; a product with idle splits is cut only where its tiles are no more
 than half of cores·r. A tile of a width of operands serves that width alone, which takes no other. The Winograd algorithm
-F(e x e, 3 x 3) has M = N·ceil(P/e)·ceil(Q/e), K' = C/G, and (e + 2)^2 such products in each tile; its transforms hide behind them.
+F(e x e, 3 x 3) has M = N·ceil(P/e)·ceil(Q/e), K' = C/G, and (e + 2)^2 such products in each tile; its transforms hide behind
+them.
 """
 
 from __future__ import annotations
