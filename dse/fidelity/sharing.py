@@ -19,13 +19,14 @@ import numpy as np
 
 from dse.errors import InputError, Problem
 from dse.fidelity.fit import fit
-from dse.fidelity.measured import measured_devices, replayed
+from dse.fidelity.measured import SHIPPED, replayed
 from dse.fidelity.replay import MODELLED, Replay
 from dse.fidelity.scores import Score
 from dse.fidelity.terms import USE, held_out
 from dse.hardware.design import BoolColumn
 from dse.hardware.parameters import suggestion
 from dse.hardware.tiling import Tile, Tiling
+from dse.inputs.measurements import load_measurements
 from dse.workload.kernels import KERNEL_KINDS, KernelKind
 
 FORMAT = "fp32"
@@ -112,7 +113,8 @@ def held_out_devices(
 
 def sharing_devices() -> tuple[str, ...]:
     """Devices with measured kernels of `FORMAT`, in alphabetical order."""
-    return tuple(name for name in measured_devices() if any(row.kernel.precision == FORMAT for row in replayed(name).rows))
+    rows = load_measurements(SHIPPED).rows
+    return tuple(sorted({row.device for row in rows if row.kernel.precision == FORMAT}))
 
 
 def chosen(replays: Sequence[Replay], kind: KernelKind) -> Tiling:

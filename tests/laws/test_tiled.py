@@ -102,13 +102,19 @@ def test_a_tile_alone_on_a_core_takes_as_long_as_all_that_share_it():
 
 
 def test_products_are_cut_only_while_half_of_the_cores_idle():
-    """28 tiles on 56 cores are cut in two; 29 are not, though two waves of halves would be no longer."""
-    idle, always = tiling(WIDE, idle_splits=2), tiling(WIDE, splits=2)
-    half, more = Gemm(m=28 * 128, n=64, k=4096), Gemm(m=60 * 128, n=64, k=4096)
+    """28 tiles on 56 cores are cut; 40 are not, though three waves of quarters would be quicker than one; nor are 60."""
+    idle, always = tiling(WIDE, idle_splits=4), tiling(WIDE, splits=4)
+    half, more, most = (Gemm(m=tiles * 128, n=64, k=4096) for tiles in (28, 40, 60))
     assert cycles(half, idle) == cycles(half, always) < cycles(half, tiling(WIDE))
-    assert cycles(more, idle) == cycles(more, tiling(WIDE)) > cycles(more, always)
-    steps = Gemm(m=60 * 128, n=64, k=4096, repeats=3)
-    assert cycles(steps, tiling(WIDE, splits=2, idle_splits=1)) == cycles(steps, always)
+    for uncut in (more, most):
+        assert cycles(uncut, idle) == cycles(uncut, tiling(WIDE)) > cycles(uncut, always)
+    steps = replace(most, repeats=3)
+    assert cycles(steps, tiling(WIDE, splits=4, idle_splits=1)) == cycles(steps, always)
+
+
+def test_a_share_of_one_core_leaves_the_others_idle():
+    work = array_work(machine(), Gemm(m=128, n=64, k=512), tiling=tiling(replace(WIDE, resident=2)))
+    assert work.part("idle_cores") == pytest.approx((1 - 1 / 112) * work.cycles)
 
 
 def test_an_operand_takes_the_tiles_of_its_width():
