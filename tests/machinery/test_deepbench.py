@@ -81,7 +81,7 @@ def test_recurrent_kernels(device, precision):
 
 
 def test_products_of_titan_xp_are_as_near_as_any_model_without_layouts_comes():
-    """The best curve that rises with n, fitted to the very rows, has errors of 8% and 48%: no less than 0.9 of the model's."""
+    """The best curve that rises with n, fitted to the very rows, errs by 8% in the median and by 48% at the 90th percentile."""
     found = _held_out("titan_xp", "gemm", "fp32")
     model = Score.of(found.held_out_s, found.replay.measured_s)
     floor = Score.of(best_rising_s(found.replay), found.replay.measured_s)
@@ -108,6 +108,7 @@ def test_winograd_halves_the_error_of_convolutions(device):
     own = [
         row.kernel.kind == "convolution" and row.kernel.precision == "fp32" and row.algorithm in MODELLED for row in whole.rows
     ]
-    scores = {each.term: each.score for each in of_replay(whole.take(np.array(own)), "convolution", "fp32")}
-    assert scores["Winograd"].p90_error < 0.6 * scores["tiles and waves"].p90_error
-    assert scores["Winograd"].median_error < 0.8 * scores["tiles and waves"].median_error
+    *_, without, last = of_replay(whole.take(np.array(own)), "convolution", "fp32")
+    assert last.term == "Winograd"
+    assert last.score.p90_error < 0.6 * without.score.p90_error
+    assert last.score.median_error < 0.8 * without.score.median_error
