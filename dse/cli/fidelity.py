@@ -37,6 +37,13 @@ def validate(
     term_by_term: Annotated[
         bool, typer.Option("--terms", help="Of measured kernels: the error once each term of the model is added (minutes).")
     ] = False,
+    without_device: Annotated[
+        bool,
+        typer.Option(
+            "--held-out-devices",
+            help="Of measured kernels: the error on each device (or DEVICE) when the others chose the tiles (minutes).",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Hold the model against published machines and measured kernels: every number with its error and its source.
@@ -49,8 +56,11 @@ def validate(
     from dse.report.measured_table import measured_json, measured_table
     from dse.report.validation import tpu_constant, tpu_constant_json, validation, validation_json
 
-    if term_by_term:
-        _print_terms(device, as_json=as_json)
+    if term_by_term or without_device:
+        if term_by_term:
+            _print_terms(device, as_json=as_json)
+        if without_device:
+            _print_held_out_devices(device, as_json=as_json)
         return
     anchors = anchors_of(device) if device not in measured_devices() else ()
     groups = measured(device, on_progress=say)
@@ -85,6 +95,17 @@ def _print_terms(device: str | None, *, as_json: bool) -> None:
         print_json({"terms": terms_json(found)})
     else:
         print_result(terms_table(found))
+
+
+def _print_held_out_devices(device: str | None, *, as_json: bool) -> None:
+    from dse.fidelity.sharing import held_out_devices
+    from dse.report.measured_table import held_out_devices_json, held_out_devices_table
+
+    found = held_out_devices(device, on_progress=say)
+    if as_json:
+        print_json({"held_out_devices": held_out_devices_json(found)})
+    else:
+        print_result(held_out_devices_table(found))
 
 
 def _draw_validation(device: str | None, groups: Sequence[MeasuredGroup], picture: Path) -> None:

@@ -36,6 +36,10 @@ def _without_effect(device: Device, memories: set[str]) -> set[str]:
         without.add("static_power")
     if device.fixed_area_mm2 is not None:
         without.add("fixed_area")
+    if not device.launch_latency_s:
+        without.add("launch_latency")
+    if not device.dependency_latency_s:
+        without.add("dependency_latency")
     if memories == {ABSTRACT_MEMORY}:
         without |= {"memory_interface_area", "dram_price"}
     silicon = {"wafer_price", "defect_density", "package_price", "test_price", "dram_price"}

@@ -2,24 +2,31 @@
 
 Terms are added one after another to a machine that divides any work evenly, has no latencies and is as quick as its peaks allow;
 after each the constants that there are then are fitted again, and held-out kernels predicted as in `dse.fidelity.calibrate`. No
-term has a constant of its own but the two latencies: tiles, parts and Winograd's edge come from the names of kernels.
+term has a constant of its own but the two latencies: tiles, parts and Winograd's edge come from the names of kernels; how many
+tiles share a core was chosen (`dse.fidelity.sharing`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from dse.fidelity.calibrate import FOLDS, folds_of
 from dse.fidelity.fit import fit
+from dse.fidelity.floor import best_rising_s
 from dse.fidelity.measured import measured_devices, replayed
 from dse.fidelity.replay import MODELLED, Replay
 from dse.fidelity.scores import Score
 from dse.hardware.design import BoolColumn, FloatColumn
-from dse.hardware.tiling import Tile, Tiling
+from dse.hardware.tiling import USES, Tile, Tiling, Use
+from dse.model.tiled import cuts_of
 from dse.workload.kernels import KernelKind
+
+BEST_RISING = "(best rising curve)"
+"""Not a term but the least that any model without layouts and falling times can err (`dse.fidelity.floor`)."""
 
 LATENCIES = ("launch_latency_s", "dependency_latency_s")
 
@@ -50,22 +57,48 @@ def steps_of(tiling: Tiling, kind: KernelKind) -> Iterator[Step]:
     yield Step(term="launch latency", tiling=None, without=("dependency_latency_s",))
     if kind == "recurrent":
         yield Step(term="step latency", tiling=None)
-    plain = replace(tiling, splits=1, winograd=None, product=_unlimited(tiling.product), recurrent=_unlimited(tiling.recurrent))
-    yield Step(term="tiles and waves", tiling=plain)
+    even = replace(tiling, splits=1, idle_splits=None, winograd=None, winograd_tiles=(), **_each(tiling, _bare))
+    yield Step(term="tiles and waves", tiling=even)
+    shared = replace(even, **_each(tiling, _sharing))
+    if shared != even:
+        yield Step(term="shared cores", tiling=shared)
+    special = replace(shared, **_each(tiling, _special))
+    if special.of(USE[kind]) != shared.of(USE[kind]):
+        yield Step(term="widths, channels", tiling=special)
+    cut = replace(special, splits=tiling.splits, idle_splits=tiling.idle_splits)
     if kind == "convolution":
         if tiling.winograd is not None:
             yield Step(term="Winograd", tiling=tiling)
         return
-    if tiling.splits > 1:
-        yield Step(term="split-K", tiling=replace(plain, splits=tiling.splits))
-    if kind == "gemm" and plain.product != tiling.product:
-        yield Step(term="small whole tiles", tiling=tiling)
-    if kind == "recurrent" and plain.recurrent != tiling.recurrent:
-        yield Step(term="narrow tiles", tiling=tiling)
+    if list(cuts_of(cut, USE[kind])) != list(cuts_of(special, USE[kind])):
+        yield Step(term="split-K", tiling=cut)
+    if cut.of(USE[kind]) != tiling.of(USE[kind]):
+        yield Step(term="small whole tiles" if kind == "gemm" else "narrow tiles", tiling=tiling)
 
 
-def _unlimited(tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:
-    return tuple(tile for tile in tiles if not tile.is_limited)
+USE: Mapping[KernelKind, Use] = {"gemm": "product", "convolution": "convolution", "recurrent": "recurrent"}
+"""Kind of a kernel -> what it is to the tiles."""
+
+
+def _each(tiling: Tiling, change: Callable[[tuple[Tile, ...]], tuple[Tile, ...]]) -> dict[str, Any]:
+    """The tiles of every use, changed."""
+    return {use: change(tiling.of(use)) for use in USES}
+
+
+def _bare(tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:
+    """The edges alone of tiles for every size, one on a core."""
+    return tuple(dict.fromkeys(replace(tile, resident=1) for tile in _sharing(tiles)))
+
+
+def _sharing(tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:
+    """The edges of tiles for every size, and how many share a core."""
+    found = (tile for tile in tiles if tile.bits is None and not tile.whole and not tile.narrow)
+    return tuple(dict.fromkeys(Tile(rows=tile.rows, cols=tile.cols, resident=tile.resident) for tile in found))
+
+
+def _special(tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:
+    """Those of widths and channels as well."""
+    return tuple(tile for tile in tiles if not tile.whole and not tile.narrow)
 
 
 def terms(device: str | None = None, on_progress: Callable[[str], None] | None = None) -> tuple[TermScore, ...]:
@@ -93,12 +126,16 @@ def of_replay(replay: Replay, kind: KernelKind, precision: str) -> Iterator[Term
     tiling = replay.space.device.tiling
     assert tiling is not None
     for step in steps_of(tiling, kind):
-        predicted = _held_out(replay.tiled(step.tiling), step.without)
+        predicted = held_out(replay.tiled(step.tiling), step.without)
         score = Score.of(predicted, replay.measured_s)
         yield TermScore(device=replay.space.name, kind=kind, precision=precision, term=step.term, score=score)
+    if kind == "gemm" and len({row.kernel.shape for row in replay.rows}) < len(replay):
+        score = Score.of(best_rising_s(replay), replay.measured_s)
+        yield TermScore(device=replay.space.name, kind=kind, precision=precision, term=BEST_RISING, score=score)
 
 
-def _held_out(replay: Replay, without: tuple[str, ...]) -> FloatColumn:
+def held_out(replay: Replay, without: tuple[str, ...] = ()) -> FloatColumn:
+    """Times of kernels by constants fitted to other shapes, shape (rows,); not fitted: the capacity and constants `without`."""
     fold, predicted = folds_of(replay.rows, FOLDS, seed=0), np.empty(len(replay))
     for part in range(FOLDS):
         found = fit(replay.take(fold != part), capacity=False, without=without)

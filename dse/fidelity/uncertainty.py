@@ -23,7 +23,7 @@ from dse.hardware.design import BoolColumn, Designs, FloatColumn, IntColumn
 from dse.hardware.space import Space
 from dse.hardware.unknowns import Unknown
 from dse.inputs.unknowns import shipped_unknowns
-from dse.model.evaluate import Metrics, energy_of, evaluate_designs
+from dse.model.evaluate import Metrics, Waits, energy_of, evaluate_designs
 from dse.model.limits import feasible, limits
 from dse.model.work import Work, work_of
 from dse.search import pareto
@@ -169,7 +169,7 @@ class _Sampled:
         values = {name: list[FloatColumn]() for name in _metrics(space)}
         for begin in range(0, len(factors), per_call):
             some = factors[begin : begin + per_call]
-            reached = evaluate_designs(work, _reaching(designs, some), space)
+            reached = evaluate_designs(work, _reaching(designs, some), space, waits=_waits(space, some, len(designs)))
             for index, draw in enumerate(some):
                 metrics, off = _draw(reached, index, designs, space, draw)
                 loss.append(losses(metrics, off))
@@ -197,6 +197,18 @@ def _reaching(designs: Designs, factors: Sequence[Mapping[str, float]]) -> Desig
         frequency_hz=many.frequency_hz * compute,
         vector_lanes=many.vector_lanes / compute,
         bandwidth_bytes_per_s=many.bandwidth_bytes_per_s * memory,
+    )
+
+
+def _waits(space: Space, factors: Sequence[Mapping[str, float]], designs: int) -> Waits:
+    """The latencies of each design in each draw, shape (draws x designs,)."""
+    held = Waits.of(space.device, len(factors) * designs)
+    dependency, launch = (
+        np.repeat([draw.get(name, 1.0) for draw in factors], designs) for name in ("dependency_latency", "launch_latency")
+    )
+    return Waits(
+        dependency_latency_s=held.dependency_latency_s * dependency,
+        launch_latency_s=held.launch_latency_s * launch,
     )
 
 

@@ -44,7 +44,7 @@ class Unknown:
         return f"{self.what}: x{self.low:.3g} to x{self.high:.3g} ({self.source}{doubt})"
 
 
-TIME = ("latency", "memory_bandwidth", "compute_reach")
+TIME = ("latency", "memory_bandwidth", "compute_reach", "launch_latency", "dependency_latency")
 """Unknowns of the time, which change no space: they scale what a design reaches (`dse.fidelity.uncertainty`)."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -10,6 +11,7 @@ from typing import Any, cast
 
 from pydantic import Field
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 from dse.errors import InputError, Place, Problem
 from dse.hardware.space import Device
@@ -48,7 +50,10 @@ class CalibrationText(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What a device file says of its fit; texts as in `CalibrationText`."""
+    """What a device file says of its fit; texts as in `CalibrationText`.
+
+    `uncertainty`: by name of the unknown, the ends of a constant's interval over its value.
+    """
 
     date: str
     measurements: str
@@ -60,6 +65,7 @@ class Provenance:
     kept: Mapping[str, str]
     held_out: Mapping[str, str]
     left_out: tuple[str, ...]
+    uncertainty: Mapping[str, tuple[float, float]]
 
 
 def calibrated_text(device: str | Path, constants: Device, provenance: Provenance, name: str) -> str:
@@ -88,9 +94,26 @@ def calibrated_text(device: str | Path, constants: Device, provenance: Provenanc
         "held_out": dict(provenance.held_out),
         "left_out": list(provenance.left_out),
     }
+    stated: dict[str, Any] = data.get("uncertainty") or {}
+    ranges: dict[str, list[float]] = {name: list(pair) for name, pair in stated.items()}
+    ranges |= {name: _outward(pair) for name, pair in provenance.uncertainty.items()}
+    if ranges:
+        data["uncertainty"] = {name: _flow(pair) for name, pair in ranges.items()}
     buffer = StringIO()
     yaml.dump(data, buffer)  # pyright: ignore[reportUnknownMemberType]
     return _without_schema_path(buffer.getvalue())
+
+
+def _outward(pair: tuple[float, float]) -> list[float]:
+    """Factors about 1, rounded away from it to four digits after the point."""
+    return [max(math.floor(min(pair[0], 1.0) * 1e4), 1) / 1e4, math.ceil(max(pair[1], 1.0) * 1e4) / 1e4]
+
+
+def _flow(pair: list[float]) -> CommentedSeq:
+    """A pair that is written on one line."""
+    found = CommentedSeq(pair)
+    found.fa.set_flow_style()  # pyright: ignore[reportUnknownMemberType]
+    return found
 
 
 def _set(section: dict[str, Any], key: str, value: float | str, default: float) -> None:

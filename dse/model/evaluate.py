@@ -150,6 +150,26 @@ class Metrics:
                 raise KeyError(name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """What each sequential step and each tensor operation of a design waits for, shape (designs,)."""
+
+    dependency_latency_s: FloatColumn
+    launch_latency_s: FloatColumn
+
+    @classmethod
+    def of(cls, device: Device, designs: int) -> Waits:
+        """Those of a device, for all designs alike."""
+        return cls(
+            dependency_latency_s=np.full(designs, device.dependency_latency_s),
+            launch_latency_s=np.full(designs, device.launch_latency_s),
+        )
+
+    def take(self, rows: slice | IntColumn) -> Waits:
+        """Those of some designs."""
+        return Waits(dependency_latency_s=self.dependency_latency_s[rows], launch_latency_s=self.launch_latency_s[rows])
+
+
 def _weighted(values: FloatColumn, weight: FloatColumn, scenarios: Sequence[int] | None = None) -> FloatColumn:
     """Weighted sum over (some) scenarios, added in order: a design's total never depends on what is evaluated beside it."""
     total = np.zeros(len(values))
@@ -158,8 +178,12 @@ def _weighted(values: FloatColumn, weight: FloatColumn, scenarios: Sequence[int]
     return total
 
 
-def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
-    """Metrics of every design; the work of a call grows with distinct arrays and capacities, then with designs x rows."""
+def evaluate_designs(work: Work, designs: Designs, space: Space, *, waits: Waits | None = None) -> Metrics:
+    """Metrics of every design; the work of a call grows with distinct arrays and capacities, then with designs x rows.
+
+    `waits`, shape (designs,) each, stand in place of the latencies that the device of the space has.
+    """
+    waits = Waits.of(space.device, len(designs)) if waits is None else waits
     costs = component_costs(designs, space)
     if len(designs) > 1:
         _plan_ahead(work, space)
@@ -168,7 +192,7 @@ def evaluate_designs(work: Work, designs: Designs, space: Space) -> Metrics:
     rows_per_pass = max(1, CHUNK_CELLS // max(len(work.runs), 1))
     for begin in range(0, len(designs), rows_per_pass):
         rows = slice(begin, begin + rows_per_pass)
-        _pass(work, designs.take(rows), space.device, latency[rows], dram[rows], buffer[rows], macs[rows])
+        _pass(work, designs.take(rows), space.device, waits.take(rows), latency[rows], dram[rows], buffer[rows], macs[rows])
     energy = energy_of(costs, macs, work.vector_ops, buffer, dram, latency)
     floating = np.array([name in FLOATING_FORMATS for name in FORMATS])[designs.precision]
     chosen = chosen_runs(work, latency, costs.dram_capacity_bytes, space.budget)
@@ -246,6 +270,7 @@ def _pass(
     work: Work,
     designs: Designs,
     device: Device,
+    waits: Waits,
     latency_s: FloatColumn,
     dram_bytes: FloatColumn,
     buffer_bytes: FloatColumn,
@@ -267,7 +292,7 @@ def _pass(
             chosen &= (storage_of >= first) & (storage_of < first + STORAGES_AT_ONCE)
             part = slice(None) if chosen.all() else np.flatnonzero(chosen)
             _look_up(
-                work, designs.take(part), device, array_of[part] - begin, storage_of[part] - first, table,
+                work, designs.take(part), device, waits.take(part), array_of[part] - begin, storage_of[part] - first, table,
                 ledger(work, held, Streaming.of(device)), (latency_s, dram_bytes, buffer_bytes, native_macs), part,
             )  # fmt: skip
 
@@ -276,6 +301,7 @@ def _look_up(
     work: Work,
     designs: Designs,
     device: Device,
+    waits: Waits,
     array_of: IntColumn,
     storage_of: IntColumn,
     table: ArrayTable,
@@ -306,8 +332,8 @@ def _look_up(
         first_load_bytes(table, work, device),
         OVERLAP[device.overlap],
         device.vector == "serial",
-        device.dependency_latency_s,
-        device.launch_latency_s,
+        waits.dependency_latency_s,
+        waits.launch_latency_s,
         latency,
         dram,
     )

@@ -31,8 +31,8 @@ def walk(
     first_load_bytes: FloatColumn,
     overlap: int,
     serial_vector: bool,  # noqa: FBT001
-    dependency_latency_s: float,
-    launch_latency_s: float,
+    dependency_latency_s: FloatColumn,
+    launch_latency_s: FloatColumn,
     latency_s: FloatColumn,
     dram_bytes: FloatColumn,
 ) -> None:
@@ -40,7 +40,7 @@ def walk(
 
     `array` (designs,) indexes the tables `cycles`, `weight_factor` (arrays, operations) and `first_load_bytes` (arrays, runs);
     `storage` (designs,) indexes `start` and `first_load`. Rows are those of `Ledger`.
-    Each sequential step waits `dependency_latency_s`, each tensor operation `launch_latency_s`.
+    Each sequential step waits `dependency_latency_s`, each tensor operation `launch_latency_s`, both (designs,).
     Time of a row: max(compute, memory) where loads overlap compute (double buffer), else the sum (cost_model.md section 5).
     """
     runs = start.shape[1] - 1
@@ -69,7 +69,7 @@ def walk(
                 total = max(compute_total, memory_total)
             if overlapped and first_load[s, run]:
                 total += first_load_bytes[a, run] * seconds_per_byte[d]
-            latency_s[d, run] = total + waits * dependency_latency_s + launches * launch_latency_s
+            latency_s[d, run] = total + waits * dependency_latency_s[d] + launches * launch_latency_s[d]
             dram_bytes[d, run] = moved
 
 

@@ -1,18 +1,20 @@
 """Cycles of an operation whose output tiles are dealt to the cores of a machine (see `dse.hardware.tiling`).
 
-With M = N·P·Q, N' = K/G, K' = C·R·S/G, G groups, a tile of t x u outputs on b = min(rows·cols, the tile's units) MAC units of a
-core, and a reduction cut into s parts:
+With M = N·P·Q, N' = K/G, K' = C·R·S/G, G groups, a tile of t x u outputs of which r share a core, each on b = min(rows·cols, the
+tile's units) / r of its MAC units, p products a unit at once, and a reduction cut into s parts:
 
-    waves  = ceil(s·G·ceil(M/t)·ceil(N'/u) / cores)
-    cycles = waves · t·u·ceil(K'/s)·passes / b   +   s·G·M·N' / (rows·cols·cores) to add the parts, where s > 1
+    waves  = ceil(s·G·ceil(M/t)·ceil(N'/u) / (cores·r))
+    cycles = waves · t·u·ceil(K'/s)·passes / (b·p)   +   s·G·M·N' / (rows·cols·cores) to add the parts, where s > 1
 
-The quickest of all tiles, both directions, and parts runs. The Winograd algorithm F(e x e, 3 x 3) has M = N·ceil(P/e)·ceil(Q/e),
-K' = C/G, and (e + 2)^2 such products in each tile; its transforms hide behind them.
+The quickest of all tiles, both directions, and parts runs; a product with idle splits is cut only where its tiles are no more
+than half of cores·r. A tile of a width of operands serves that width alone, which takes no other. The Winograd algorithm
+F(e x e, 3 x 3) has M = N·ceil(P/e)·ceil(Q/e), K' = C/G, and (e + 2)^2 such products in each tile; its transforms hide behind
+them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +34,7 @@ class Cut:
     rows: int
     cols: int
     parts: int = 1
+    idle_only: bool = False
     winograd: int | None = None
 
 
@@ -64,13 +67,30 @@ def uses_of(s: Nests) -> dict[Use, BoolColumn]:
 
 def cuts_of(tiling: Tiling, use: Use) -> Iterator[Cut]:
     """Every way to run an operation of a use."""
-    parts = [2**power for power in range(tiling.splits.bit_length())] if use != "convolution" else [1]
-    edges = (None, tiling.winograd) if use == "convolution" and tiling.winograd is not None else (None,)
-    for tile in tiling.of(use):
-        for rows, cols in dict.fromkeys([(tile.rows, tile.cols), (tile.cols, tile.rows)]):
-            for part in parts:
-                for edge in edges:
-                    yield Cut(use=use, tile=tile, rows=rows, cols=cols, parts=part, winograd=edge)
+    idle = use == "product" and tiling.idle_splits is not None
+    most = (tiling.idle_splits or 1) if idle else tiling.splits
+    parts = [2**power for power in range(most.bit_length())] if use != "convolution" else [1]
+    ways: list[tuple[int | None, tuple[Tile, ...]]] = [(None, tiling.of(use))]
+    if use == "convolution" and tiling.winograd is not None:
+        ways.append((tiling.winograd, tiling.winograd_tiles or tiling.convolution))
+    for edge, tiles in ways:
+        for tile in tiles:
+            for rows, cols in dict.fromkeys([(tile.rows, tile.cols), (tile.cols, tile.rows)]):
+                for part in parts:
+                    limited = idle and part > 1
+                    yield Cut(use=use, tile=tile, rows=rows, cols=cols, parts=part, idle_only=limited, winograd=edge)
+
+
+def _widths(cuts: Sequence[Cut], cut: Cut) -> set[int]:
+    """Widths of operands that have tiles of their own among the cuts of the same use and algorithm."""
+    alike = (other for other in cuts if (other.use, other.winograd is None) == (cut.use, cut.winograd is None))
+    return {other.tile.bits for other in alike if other.tile.bits is not None}
+
+
+def busy_units(tile: Tile, units: IntColumn) -> FloatColumn:
+    """MAC units of a core, times products at once, that one tile keeps busy; `units` are the core's."""
+    most = units if tile.units is None else np.minimum(units, tile.units)
+    return np.asarray(most * (tile.pairs / tile.resident), dtype=np.float64)
 
 
 def tiled(units: IntColumn, cores: IntColumn, passes: IntColumn, s: Nests, tiling: Tiling) -> Tiled:
@@ -82,19 +102,22 @@ def tiled(units: IntColumn, cores: IntColumn, passes: IntColumn, s: Nests, tilin
     best = [np.full(shape, np.inf), *(np.zeros(shape) for _ in range(4))]
     tiles, waves = whole.copy(), whole.copy()
     for index, cut in enumerate(cuts):
-        can = uses[cut.use] & _can(cut, s)
+        can = uses[cut.use] & _can(cut, s, _widths(cuts, cut))
         if not can.any():
             continue
         m, k, products = _product(cut, s)
-        count = np.broadcast_to(cut.parts * s.groups * _covers(m, cut.rows) * _covers(s.n, cut.cols), shape)
-        rounds = ceil(count, cores)
-        busy = units if cut.tile.units is None else np.minimum(units, cut.tile.units)
-        each = cut.rows * cut.cols * _covers(k, cut.parts) * products * passes / busy
+        uncut = s.groups * _covers(m, cut.rows) * _covers(s.n, cut.cols)
+        count = np.broadcast_to(cut.parts * uncut, shape)
+        slots = cores * cut.tile.resident
+        rounds = ceil(count, slots)
+        if cut.idle_only:
+            can = can & (2 * uncut <= slots)
+        each = cut.rows * cut.cols * _covers(k, cut.parts) * products * passes / busy_units(cut.tile, units)
         adding = cut.parts * s.groups * m * s.n / (units * cores) if cut.parts > 1 else np.zeros(shape)
         cycles = rounds * each + adding
         better = can & (cycles < best[0])
         size = s.groups * products * (m * k).astype(np.float64)
-        found = (cycles, _buffer_bytes(cut, s), size * s.n, count * each / cores, adding)
+        found = (cycles, _buffer_bytes(cut, s), size * s.n, count * each / slots, adding)
         for column, values in zip(best, found, strict=True):
             np.copyto(column, values, where=better)
         for column, values in ((chosen, np.int64(index)), (tiles, count), (waves, rounds)):
@@ -119,8 +142,11 @@ def _covers(size: IntColumn, part: int) -> IntColumn:
     return -(-size // part)
 
 
-def _can(cut: Cut, s: Nests) -> BoolColumn:
-    able = np.ones(s.m.shape, dtype=np.bool_)
+def _can(cut: Cut, s: Nests, widths: set[int]) -> BoolColumn:
+    width = np.maximum(s.input_bits, s.weight_bits)
+    able = width == cut.tile.bits if cut.tile.bits is not None else ~np.isin(width, sorted(widths))
+    if cut.tile.channels > 1:
+        able &= s.c % cut.tile.channels == 0
     if cut.tile.whole:
         able &= (s.m % cut.rows == 0) & (s.n % cut.cols == 0)
     if cut.tile.narrow:

@@ -23,6 +23,15 @@ SAID = {
 """Constants as people call them."""
 
 
+UNKNOWN = {
+    "compute_efficiency": "compute_reach",
+    "bandwidth_efficiency": "memory_bandwidth",
+    "launch_latency_s": "launch_latency",
+    "dependency_latency_s": "dependency_latency",
+}
+"""Constants, and what `dse.hardware.unknowns` calls what is not known of them; the effective capacity is fitted in steps."""
+
+
 def calibration_view(found: Calibration, target: str | None) -> RenderableType:
     """Everything on one screen; `target` is the device file that was written."""
     n, shapes, folds = len(found.replay), found.n_shapes, found.n_folds
@@ -113,6 +122,11 @@ def provenance(found: Calibration, date: str) -> Provenance:
         kept={SAID[each.name]: each.reason for each in found.fit.refused},
         held_out={kind_text(*key): _said(score) for key, score in found.scores(found.held_out_s).items()},
         left_out=tuple(f"{count:,} rows {reason}" for count, reason in found.left_out),
+        uncertainty={
+            UNKNOWN[each.name]: (each.low / each.value, each.high / each.value)
+            for each in found.estimates
+            if each.name in UNKNOWN
+        },
     )
 
 

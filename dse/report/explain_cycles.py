@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from dse.model.losses import ArrayWork
-from dse.model.tiled import Cut
+from dse.model.tiled import Cut, busy_units
 from dse.report.explain_quantities import cycles_text
 from dse.workload.operations import TensorOperation
 
@@ -64,7 +66,9 @@ def _parallel(array: ArrayWork, operation: TensorOperation) -> str:
     if array.dataflow == "row_stationary":
         return f"{array.folds:,} jobs (one image, filter, channel and strip), {array.sets} at a time on {rows} x {cols}"
     if array.cut is not None:
-        return f"tiles of {array.cut.rows} x {array.cut.cols} outputs, one on each of {array.cores} cores"
+        share = array.cut.tile.resident
+        at_once = "one on each" if share == 1 else f"{share} on each"
+        return f"tiles of {array.cut.rows} x {array.cut.cols} outputs, {at_once} of {array.cores} cores"
     return f"all {operation.macs // operation.repeats:,} MACs of a step, {array.rows * array.cols * array.cores:,} at a time"
 
 
@@ -118,17 +122,18 @@ def cycle_lines(array: ArrayWork, operation: TensorOperation, port: str) -> Line
 def _tile_lines(array: ArrayWork, cut: Cut, times: str, passes: str) -> Lines:
     """Tiles, waves and cycles of a machine that works on output tiles."""
     units = array.rows * array.cols
-    busy = units if cut.tile.units is None else min(units, cut.tile.units)
+    busy = float(busy_units(cut.tile, np.array([units]))[0])
+    places = f"{array.cores} cores" if cut.tile.resident == 1 else f"({array.cores} cores·{cut.tile.resident})"
     kernel = "" if cut.winograd is None else f"·{(cut.winograd + 2) ** 2}"
     if cut.winograd is not None:
         e = cut.winograd
         yield "Winograd", f"F({e} x {e}, 3 x 3): {(e + 2) ** 2} products for {e}·{e} outputs, in place of {9 * e * e}"
     if cut.parts > 1:
         yield "parts", f"the reduction is cut into {cut.parts} of {array.stream:,}, which are added"
-    yield "waves", f"ceil({array.folds:,} tiles / {array.cores} cores) = {array.folds_per_core:,}"
+    yield "waves", f"ceil({array.folds:,} tiles / {places}) = {array.folds_per_core:,}"
     added = array.part("fill_and_drain") / array.repeats
     adding = f" + {cycles_text(added)} to add the parts" if added else ""
-    body = f"{array.folds_per_core:,}·{cut.rows}·{cut.cols}·{array.stream:,}{kernel}{passes} / {busy}{adding}"
+    body = f"{array.folds_per_core:,}·{cut.rows}·{cut.cols}·{array.stream:,}{kernel}{passes} / {busy:g}{adding}"
     yield "cycles", f"{times}{body} = {cycles_text(array.cycles)}"
 
 

@@ -13,7 +13,8 @@ from rich.text import Text
 from dse.fidelity.anchor import Source
 from dse.fidelity.measured import MeasuredGroup
 from dse.fidelity.scores import Score
-from dse.fidelity.terms import TermScore
+from dse.fidelity.sharing import FORMAT, HeldOutDevice
+from dse.fidelity.terms import BEST_RISING, USE, TermScore
 
 SHORT = {"gemm": "gemm", "convolution": "conv", "recurrent": "recurrent"}
 
@@ -45,6 +46,53 @@ def measured_table(groups: Sequence[MeasuredGroup], source: Source) -> Renderabl
     return Group(table, *notes, Text(measured_summary(groups), style="bold"), Text(), *cited)
 
 
+def held_out_devices_table(found: Sequence[HeldOutDevice]) -> RenderableType:
+    """A row for each device, kind and algorithm; below, which tiles the others chose."""
+    table = plain_table("each device held out: tiles chosen on the others, its own constants fitted to other shapes")
+    for name in ("device held out", "kind"):
+        table.add_column(name, no_wrap=True)
+    for name in ("n", *_SCORE):
+        table.add_column(name, justify="right", no_wrap=True)
+    last: tuple[str, str] | None = None
+    for each in found:
+        for algorithm, score in each.scores.items():
+            shown = each.device if last != (each.device, each.kind) else ""
+            last = (each.device, each.kind)
+            table.add_row(shown, kind_text(each.kind, FORMAT, algorithm), str(score.n), *score_cells(score))
+    notes = [
+        Text(f"{each.device}, {SHORT[each.kind]}: {chosen_text(each)}, chosen on {' and '.join(each.chosen_on)}", style="dim")
+        for each in found
+    ]
+    return Group(table, *notes)
+
+
+def chosen_text(found: HeldOutDevice) -> str:
+    """The tiles of a kind and the parts of its reductions, in words."""
+    use, tiling = USE[found.kind], found.tiling
+    said = " or ".join(map(str, tiling.of(use)))
+    if use == "convolution":
+        return f"{said}; Winograd {' or '.join(map(str, tiling.winograd_tiles))}"
+    parts = tiling.splits if use == "recurrent" or tiling.idle_splits is None else tiling.idle_splits
+    return f"{said}; up to {parts} parts"
+
+
+def held_out_devices_json(found: Sequence[HeldOutDevice]) -> list[dict[str, Any]]:
+    """The same as plain JSON values."""
+    return [
+        {
+            "device": each.device,
+            "kind": each.kind,
+            "precision": FORMAT,
+            "algorithm": algorithm or None,
+            "chosen_on": list(each.chosen_on),
+            "chosen": chosen_text(each),
+            **score_json(score),
+        }
+        for each in found
+        for algorithm, score in each.scores.items()
+    ]
+
+
 def terms_table(scores: Sequence[TermScore]) -> RenderableType:
     """Held-out error term by term, a row for each device, kind, format and term; each term has those above it."""
     table = plain_table("error of held-out kernels, term by term (each row has the terms above it; constants fitted again)")
@@ -59,7 +107,11 @@ def terms_table(scores: Sequence[TermScore]) -> RenderableType:
         kind = kind_text(each.kind, each.precision, "") if key != last else ""
         last = key
         table.add_row(device, kind, each.term, str(each.score.n), *score_cells(each.score))
-    return table
+    notes = [
+        Text(f"{BEST_RISING}: no model but the best of all that do not know layouts, and in which", style="dim"),
+        Text("more columns never take less time; fitted to the very rows, nothing held out", style="dim"),
+    ]
+    return Group(table, *notes)
 
 
 def terms_json(scores: Sequence[TermScore]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from dse.hardware.cost import Costs, component_costs
 from dse.hardware.design import DATAFLOWS, FORMATS, BoolColumn, Designs, FloatColumn, IntColumn
 from dse.hardware.space import Space
 from dse.model import kernel
-from dse.model.evaluate import OVERLAP, Metrics, energy_of, storage_of_designs
+from dse.model.evaluate import OVERLAP, Metrics, Waits, energy_of, storage_of_designs
 from dse.model.ledger import Ledger
 from dse.model.limits import feasible, limits
 from dse.model.work import Work
@@ -178,6 +178,7 @@ class Bounds:
         latency = kernel.empty_table(len(boxes), len(self.work.scenarios))
         dram = kernel.empty_table(len(boxes), len(self.work.scenarios))
         rate = self.lanes_of_time[boxes[:, LANES]] * clock
+        waits = Waits.of(device, len(boxes))
         kernel.walk(
             array,
             storage,
@@ -198,8 +199,8 @@ class Bounds:
             self.arrays.first_load_bytes,
             OVERLAP[device.overlap],
             device.vector == "serial",
-            device.dependency_latency_s,
-            device.launch_latency_s,
+            waits.dependency_latency_s,
+            waits.launch_latency_s,
             latency,
             dram,
         )

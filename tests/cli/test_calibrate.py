@@ -46,6 +46,9 @@ def test_a_device_comes_out_that_other_commands_take(dse, small_csv, tmp_path, m
     assert written.device.tiling == load_design("tesla_p100").device.tiling
     assert any("calibrated 20" in note and "SHA-256" in note for note in written.notes)
     assert any("held out by shape, 5 folds: gemm fp32" in sentence for sentence in written.assumptions())
+    stated = {unknown.name: unknown for unknown in written.unknowns}
+    assert {"compute_reach", "launch_latency"} <= set(stated) <= {"compute_reach", "memory_bandwidth", "launch_latency"}
+    assert all(0.5 < unknown.low < 1 < unknown.high < 2 and "mine.yaml" in unknown.source for unknown in stated.values())
     assert dse("evaluate", "mlp", "--on", "mine.yaml", "--no-advice").code == 0
     again = dse("calibrate", small_csv, "--on", "mine.yaml", "-o", "mine.yaml")
     assert again.code == 2

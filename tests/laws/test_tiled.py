@@ -86,9 +86,74 @@ def test_winograd_is_for_three_taps_and_stride_one(changed):
     assert cycles(conv, tiling(LARGE)) == cycles(conv, tiling(LARGE, winograd=2))
 
 
+def test_a_tile_alone_on_a_core_takes_as_long_as_all_that_share_it():
+    """One of 60 tiles on 30 cores of 128 units is as slow as two; a third on a core waits for the next round."""
+    shared = tiling(replace(WIDE, resident=2))
+
+    def time(rows):
+        return cycles(Gemm(m=rows, n=64, k=512), shared, units=128, cores=30)
+
+    alone = 128 * 64 * 512 * 2 / 128
+    assert time(30 * 128) == time(60 * 128) == time(128) == alone
+    assert time(60 * 128 + 1) == 2 * alone
+    even = tiling(WIDE)
+    assert time(60 * 128) == cycles(Gemm(m=60 * 128, n=64, k=512), even, units=128, cores=30)
+    assert time(30 * 128) == 2 * cycles(Gemm(m=30 * 128, n=64, k=512), even, units=128, cores=30)
+
+
+def test_products_are_cut_only_while_half_of_the_cores_idle():
+    """28 tiles on 56 cores are cut; 40 are not, though three waves of quarters would be quicker than one; nor are 60."""
+    idle, always = tiling(WIDE, idle_splits=4), tiling(WIDE, splits=4)
+    half, more, most = (Gemm(m=tiles * 128, n=64, k=4096) for tiles in (28, 40, 60))
+    assert cycles(half, idle) == cycles(half, always) < cycles(half, tiling(WIDE))
+    for uncut in (more, most):
+        assert cycles(uncut, idle) == cycles(uncut, tiling(WIDE)) > cycles(uncut, always)
+    steps = replace(most, repeats=3)
+    assert cycles(steps, tiling(WIDE, splits=4, idle_splits=1)) == cycles(steps, always)
+
+
+def test_a_share_of_one_core_leaves_the_others_idle():
+    work = array_work(machine(), Gemm(m=128, n=64, k=512), tiling=tiling(replace(WIDE, resident=2)))
+    assert work.part("idle_cores") == pytest.approx((1 - 1 / 112) * work.cycles)
+
+
+def test_an_operand_takes_the_tiles_of_its_width():
+    """Half-precision pairs double the rate of fp16 alone; a slower tile of its width is taken all the same."""
+    paired = tiling(WIDE, replace(WIDE, bits=16, pairs=2))
+    slow = tiling(WIDE, replace(WIDE, bits=16, resident=4))
+    half, single = (gemm(name, m=128, n=64, k=512).operation for name in ("fp16", "fp32"))
+    assert cycles(single, paired) == cycles(single, slow) == cycles(single, tiling(WIDE))
+    assert cycles(half, paired) == cycles(single, paired) / 2
+    assert cycles(half, slow) == cycles(single, slow) * 4
+
+
+def test_channels_that_do_not_divide_leave_the_quick_kernels():
+    """Eight-bit kernels multiply four channels at once (dp4a); three channels run on what does not."""
+    both = tiling(replace(LARGE, channels=4), replace(LARGE, units=4))
+    sizes = {"batch": 1, "height": 8, "width": 16, "filters": 128, "filter_height": 1, "filter_width": 1}
+    for channels, units in ((4, 64), (8, 64), (3, 4), (6, 4)):
+        operation = convolution("fp32", channels=channels, **sizes).operation
+        assert cycles(operation, both) == 128 * 128 * channels / units
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"whole": True}, {"channels": 4}, {"narrow": True, "bits": 16}], ids=["whole", "channels", "narrow of a width"]
+)
+def test_every_operation_has_a_tile(wrong):
+    some = (replace(LARGE, **wrong),) if "bits" not in wrong else (LARGE, replace(LARGE, **wrong))
+    with pytest.raises(ValueError, match="to serve every operation"):
+        tiling(*some)
+
+
 sizes = st.integers(1, 3000)
 tiles = st.lists(
-    st.builds(Tile, rows=st.sampled_from([32, 64, 128]), cols=st.sampled_from([16, 32, 128]), units=st.sampled_from([None, 32])),
+    st.builds(
+        Tile,
+        rows=st.sampled_from([32, 64, 128]),
+        cols=st.sampled_from([16, 32, 128]),
+        units=st.sampled_from([None, 32]),
+        resident=st.sampled_from([1, 2, 4]),
+    ),
     min_size=1,
     max_size=3,
 )
@@ -101,6 +166,16 @@ def test_no_product_beats_the_peak_and_more_ways_are_never_slower(m, n, k, some,
     slow, fast = cycles(operation, fewer, cores=cores), cycles(operation, more, cores=cores)
     assert m * n * k / (64 * cores) <= fast * (1 + 1e-12)
     assert fast <= slow
+
+
+@given(sizes, sizes, sizes, st.integers(1, 60), st.sampled_from([2, 4]))
+def test_tiles_that_share_a_core_are_never_quicker_and_as_quick_where_they_fill_it(m, n, k, cores, resident):
+    operation = Gemm(m=m, n=n, k=k)
+    alone, shared = tiling(WIDE), tiling(replace(WIDE, resident=resident))
+    quick, slow = cycles(operation, alone, cores=cores), cycles(operation, shared, cores=cores)
+    assert quick * (1 - 1e-12) <= slow <= resident * quick * (1 + 1e-12)
+    full = Gemm(m=128 * cores * resident, n=64, k=k)
+    assert cycles(full, shared, cores=cores) == pytest.approx(cycles(full, alone, cores=cores))
 
 
 @given(sizes, sizes, sizes, tiles, st.sampled_from([1, 4]), st.integers(1, 5))

@@ -10,11 +10,15 @@ from dse.errors import InputError
 from dse.fidelity.scaled import narrowed, relevant, scaled
 from dse.fidelity.uncertainty import _factors, _Sampled, uncertainty
 from dse.hardware.unknowns import NAMES, TIME, Unknown
+from dse.inputs.calibration import Provenance, calibrated_text
 from dse.inputs.shipped import find
-from dse.inputs.spaces import load_space
+from dse.inputs.spaces import load_design, load_space
 from dse.inputs.unknowns import shipped_unknowns
+from dse.model.breakdown import evaluate
 from dse.model.work import work_of
 from dse.search.front import evaluate_many
+from dse.workload.kernels import gemm, recurrent
+from dse.workload.workload import Workload
 
 ENERGY, PRICE, AREA = {"energy_j", "power_w"}, {"price_usd"}, {"area_mm2", "price_usd", "energy_j", "power_w"}
 TOUCHES = {
@@ -91,6 +95,59 @@ def test_what_memory_and_array_reach_is_their_efficiency(front):
     device = replace(space.device, bandwidth_efficiency=0.75, compute_efficiency=0.9)
     again = evaluate_many(front.workload, front.designs, replace(space, device=device))
     np.testing.assert_allclose(sampled.metrics["latency"][0], again["latency_s"], rtol=1e-12)
+
+
+def calibrated_device(tmp_path, **ranges):
+    """A shipped machine with constants as a calibration writes them, and the ranges of their intervals."""
+    held = load_design("tesla_p100").device
+    fitted = replace(held, compute_efficiency=0.9, bandwidth_efficiency=0.5, launch_latency_s=7e-6, dependency_latency_s=6e-5)
+    texts = {"date": "2026-11-24", "measurements": "m.csv", "sha256": "0" * 64, "rows": 9, "shapes": 9, "folds": 5}
+    kept = Provenance(**texts, fitted={}, kept={}, held_out={}, left_out=(), uncertainty=ranges)
+    path = tmp_path / "mine.yaml"
+    path.write_text(calibrated_text("tesla_p100", fitted, kept, "mine"))
+    return load_design(path)
+
+
+WAITING = Workload(
+    name="waiting",
+    scenarios=(
+        gemm("fp32", m=64, n=64, k=64).scenario(),
+        recurrent("fp32", cell="gru", hidden=256, batch=4, steps=20).scenario(),
+    ),
+)
+
+
+def test_a_calibrated_device_is_drawn_within_the_intervals_of_its_constants(tmp_path):
+    ranges = {"compute_reach": (0.97, 1.03), "launch_latency": (0.71239, 1.41831), "dependency_latency": (0.5, 2.0)}
+    space = calibrated_device(tmp_path, **ranges)
+    drawn = {unknown.name: (unknown.low, unknown.high) for unknown in relevant(narrowed(space), shipped_unknowns())}
+    assert drawn["compute_reach"] == (0.97, 1.03)
+    assert drawn["launch_latency"] == (0.7123, 1.4184), "rounded outward"
+    assert drawn["memory_bandwidth"] == (0.75, 1.0), "not fitted: what all devices are drawn within"
+    front = dse.exact_front(WAITING, replace(space, unknowns=certain(space, dependency_latency=(0.5, 2.0)).unknowns))
+    spread = uncertainty(front, draws=32, index_draws=8)
+    low, middle, high = spread.designs[["latency_s_p05", "latency_s_p50", "latency_s_p95"]].iloc[0]
+    assert middle / low > 1.4
+    assert high / middle > 1.4
+    shares = spread.indices.set_index(["objective", "unknown"])
+    assert shares.loc[("latency", "dependency_latency"), "total_order"] == pytest.approx(1.0, abs=0.2)
+
+
+def test_waits_of_a_draw_are_those_of_the_changed_device(tmp_path):
+    space = calibrated_device(tmp_path)
+    designs = space.designs(np.zeros((1, len(space.parameters)), dtype=np.int64))
+    draws = [{"launch_latency": 1.5}, {"dependency_latency": 0.5, "compute_reach": 0.9}]
+    sampled = _Sampled.of(work_of(WAITING), designs, space, draws)
+    launch = replace(space.device, launch_latency_s=1.5 * 7e-6)
+    step = replace(space.device, dependency_latency_s=0.5 * 6e-5, compute_efficiency=0.9 * 0.9)
+    for at, device in enumerate((launch, step)):
+        again = evaluate(WAITING, replace(space, device=device))
+        assert sampled.metrics["latency"][at][0] == pytest.approx(again.latency_s, rel=1e-12)
+
+
+def test_devices_without_waits_are_not_drawn_over_them(front):
+    drawn = {unknown.name for unknown in relevant(front.space, shipped_unknowns())}
+    assert not drawn & {"launch_latency", "dependency_latency"}
 
 
 def test_indices_of_a_product_are_its_shares(front):
