@@ -11,7 +11,7 @@ from making_runs import make_run
 def two_made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     for budget in ("price=8USD", "price=12USD"):
-        make_run(folder, "search", "mlp", "--space", "three_knobs", "--trials", "60", "--budget", budget)
+        make_run(folder, "search", "mlp", "--space", "three_knobs", "--trials", "20", "--budget", budget)
     return folder / "outputs"
 
 

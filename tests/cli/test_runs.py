@@ -141,8 +141,8 @@ def finished_trials(path):
 
 def test_ctrl_c_keeps_what_was_found(tmp_path):
     """Interrupted as a terminal does it: exit 130, and a folder with what was evaluated."""
-    command = [sys.executable, "-c", "from dse.cli import main; main()", "search", "mlp", "--sampler", "nsga2"]
-    command += ["--trials", "1000000", "--storage", "sqlite:///study.db"]
+    command = [sys.executable, "-c", "from dse.cli import main; main()", "search", "mlp", "--space", "three_knobs"]
+    command += ["--sampler", "nsga2", "--trials", "1000000", "--storage", "sqlite:///study.db"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while finished_trials(tmp_path / "study.db") < 100 and process.poll() is None:
         time.sleep(0.2)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dse
@@ -50,6 +50,7 @@ def test_more_is_never_slower(column, factor, workload, space, seed):
     assert (after.dram_bytes <= before.dram_bytes * (1 + 1e-12)).all()
 
 
+@settings(max_examples=15)
 @given(names, spaces, seeds, st.sampled_from([1.2, 2, 3]))
 def test_more_buffer_never_moves_more(workload, space, seed, factor):
     """Least bytes fall with the buffer, and so does the time of a machine that prefetches across layers.

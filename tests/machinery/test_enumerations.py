@@ -3,10 +3,12 @@
 import pytest
 from exact_enumeration import equals_brute_force
 from residency_enumeration import equals_the_exhaustive_minimum
-from reuse_enumeration import TINY, WIDTHS, enumeration_finds_nothing_lower
+from reuse_enumeration import BYTE, TINY, WIDTHS, Enumeration, enumeration_finds_nothing_lower
 
 from dse.model import residency
+from dse.model.reuse import reuse_curve
 from dse.model.stages import Streaming
+from dse.workload.operations import Gemm
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,12 @@ def test_exhaustive_enumeration_finds_nothing_lower(operation):
 @pytest.mark.parametrize("seed", range(1000, 1400))
 def test_the_exact_front_equals_brute_force_bit_for_bit(monkeypatch, seed):
     equals_brute_force(monkeypatch, seed)
+
+
+def test_enumeration_of_a_product_with_three_level_tiles_equals_the_curve():
+    operation = Gemm(m=4, n=3, k=4).with_bits(**BYTE)
+    curve = reuse_curve(operation)
+    enumeration = Enumeration(operation)
+    assert enumeration.mappings > 1_000_000
+    steps = [(capacity // 8, traffic // 8) for capacity, traffic in enumeration.staircase()]
+    assert steps == list(zip(curve.capacity_bytes, curve.traffic_bytes, strict=True))

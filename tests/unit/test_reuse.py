@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from reuse_enumeration import BYTE, TINY, WIDTHS, Enumeration, conv, enumeration_finds_nothing_lower, transposed
+from reuse_enumeration import TINY, WIDTHS, conv, enumeration_finds_nothing_lower, transposed
 from reuse_replay import replay
 
 from dse.errors import InputError
@@ -78,15 +78,6 @@ def check_by_replay(mapping, capacity, traffic):
 def test_exhaustive_enumeration_finds_nothing_lower(number):
     """Each operation at one width of its numbers; at all of them in tests/machinery."""
     enumeration_finds_nothing_lower(TINY[number].with_bits(**WIDTHS[number % 3]))
-
-
-def test_enumeration_of_a_product_with_three_level_tiles_equals_the_curve():
-    operation = Gemm(m=4, n=3, k=4).with_bits(**BYTE)
-    curve = reuse_curve(operation)
-    enumeration = Enumeration(operation)
-    assert enumeration.mappings > 1_000_000
-    steps = [(capacity // 8, traffic // 8) for capacity, traffic in enumeration.staircase()]
-    assert steps == list(zip(curve.capacity_bytes, curve.traffic_bytes, strict=True))
 
 
 def test_smallest_buffer_by_hand():
