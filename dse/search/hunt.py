@@ -15,6 +15,7 @@ from dse.errors import StorageError
 from dse.hardware.design import IntColumn
 from dse.search.evaluator import Evaluator
 from dse.search.front import BLOCK
+from dse.search.interrupts import Interrupts
 from dse.search.ledger import Answer, Ledger, Progress
 from dse.search.opinions import Opinion
 
@@ -74,6 +75,7 @@ class Hunt:
     elsewhere: int = 0
     lost: int = 0
     _repeats_left: int = 0
+    _interrupts: Interrupts = field(default_factory=Interrupts)
     _draw: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,11 +88,13 @@ class Hunt:
     def run(self, on_progress: Callable[[Progress], None] | None) -> tuple[bool, str | None]:
         """Search to the end. Returns whether Ctrl-C ended it and what else did; raises that if there is nothing to keep."""
         try:
-            for batch in self.ledger.batches:
-                self._learn(batch.indices, self.ledger.answers(batch, range(len(batch.indices))))
-            while (now := self._step()) is not None:
-                if on_progress is not None:
-                    on_progress(now)
+            with self._interrupts.watched():
+                for batch in self.ledger.batches:
+                    self._learn(batch.indices, self.ledger.answers(batch, range(len(batch.indices))))
+                while (now := self._step()) is not None:
+                    if on_progress is not None:
+                        on_progress(now)
+                    self._interrupts.check()
         except KeyboardInterrupt:
             if not self.ledger.batches:
                 raise
@@ -113,7 +117,8 @@ class Hunt:
         proposals = self._propose(self.trials - done - running, pending)
         numbers = list[int]()
         if self.shared is not None:
-            numbers = self.shared.take([each.design for each in proposals], self.trials)
+            with self._interrupts.shielded():
+                numbers = self.shared.take([each.design for each in proposals], self.trials)
             self._drop(proposals[len(numbers) :])
             proposals = proposals[: len(numbers)]
             if not proposals and running:
@@ -124,7 +129,8 @@ class Hunt:
 
     def _catch_up(self, shared: Shared) -> News:
         """Learn what other workers have finished."""
-        news = shared.look()
+        with self._interrupts.shielded():
+            news = shared.look()
         designs = shared.designs([trial.params for trial in news.finished])
         rows = self.ledger.fresh(designs)
         if rows:
@@ -203,7 +209,8 @@ class Hunt:
         if isinstance(self.study.sampler, Planner):
             self._learn(designs, answers)
         if self.shared is not None:
-            self.shared.finish(numbers, kept, answers, notes)
+            with self._interrupts.shielded():
+                self.shared.finish(numbers, kept, answers, notes)
 
     def _opinions(self, designs: IntColumn) -> list[Opinion | None]:
         if self.judge is None:

@@ -1,6 +1,8 @@
 """The Optuna search and the exhaustive front against brute force."""
 
+import contextlib
 import importlib.util
+import signal
 
 import numpy as np
 import optuna
@@ -15,6 +17,8 @@ from dse.search import hunt, pareto, study
 from dse.search.evaluator import evaluator_named
 from dse.search.exact import exact_front
 from dse.search.front import evaluate_many, losses_of
+from dse.search.hunt import Hunt
+from dse.search.interrupts import Interrupts
 from dse.search.ledger import changed
 from dse.search.parameters import index_of
 from dse.search.study import SAMPLERS, search
@@ -327,3 +331,33 @@ def test_a_sampler_that_plans_is_not_asked_trial_by_trial(mlp, monkeypatch):
     assert len(found.trials) == 150
     assert seen[:3] == [0, 50, 100]
     assert found.record.repeats > 0
+
+
+def test_ctrl_c_that_something_forgets_ends_the_search_all_the_same(mlp, monkeypatch):
+    """As the callback of a weak reference forgets what is raised in it."""
+    evaluate = Hunt._evaluate
+
+    def forgets(self, *given):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        evaluate(self, *given)
+
+    monkeypatch.setattr(Hunt, "_evaluate", forgets)
+    found = search(mlp, dse.load_space("three_knobs"), trials=200, sampler="random")
+    assert found.interrupted
+    assert 0 < len(found.trials) <= hunt.BATCH
+
+
+def test_ctrl_c_waits_for_the_end_of_what_is_shielded_and_a_second_one_does_not():
+    interrupts, done = Interrupts(), []
+
+    def work(name):
+        with interrupts.watched(), interrupts.shielded():
+            signal.raise_signal(signal.SIGINT)
+            done.append(name)
+
+    for name in ("first", "second"):
+        with pytest.raises(KeyboardInterrupt):
+            work(name)
+    assert done == ["first"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
