@@ -1,8 +1,8 @@
 """`Interrupts`: Ctrl-C that is neither lost nor comes at a bad moment.
 
 Python raises `KeyboardInterrupt` wherever it is. Inside a weak reference's callback or a finaliser, of which SQLAlchemy has many,
-it is printed and forgotten; inside a transaction it leaves a lock behind. So while a search runs, what a study's storage is asked is
-shielded, and whether Ctrl-C came is looked up after every step.
+it is printed and forgotten; inside a transaction it leaves a lock behind. So while a search runs, what the storage of a study is
+asked is shielded, and whether Ctrl-C came is looked up after every step.
 """
 
 from __future__ import annotations
