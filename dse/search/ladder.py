@@ -71,7 +71,7 @@ STORAGE_S = 0.01
 BOXES = {1: 5.0, 2: 25.0, 3: 35.0, 4: 160.0}
 """Boxes that branch and bound looks at, over the root of the number of designs, by the number of objectives.
 
-Measured on every shipped workload and space, 1e5 to 3e7 designs: within a factor of four of this, mostly fewer; on 1.6e10, a
+Measured on every shipped workload and space, 1e5 to 3e7 designs: within a factor of four of this, mostly fewer; on 1.1e10, a
 fourth of it (`tests/benchmarks/test_exact_speed.py`).
 """
 
